@@ -1,0 +1,27 @@
+/** What Node knows about the sockets of an http server and does not document. Seen alike in Node 20 to 26. */
+import type { Server, ServerOpts, Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import type { TLSSocket } from 'node:tls';
+
+/**
+ * True when http has let go of a socket that it served: after Upgrade or CONNECT it belongs to the app.
+ * Asking the parser costs nothing per request; a listener for 'upgrade' would make Node treat every such request as an upgrade.
+ */
+export function isUpgraded(socket: Duplex): boolean {
+  return (socket as { parser?: unknown }).parser === null && !socket.destroyed;
+}
+
+/** The accepted TCP or unix socket under a server's TLS socket. */
+export function acceptedSocketOf(secured: TLSSocket): Socket | undefined {
+  return (secured as { _parent?: Socket })._parent;
+}
+
+/** The options for sockets that this server accepts, so that another one may accept for it. */
+export function acceptOptionsOf(server: Server): ServerOpts {
+  const { allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay } = server as ServerOpts;
+  return defined({ allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay });
+}
+
+function defined(options: { readonly [name: string]: unknown }): ServerOpts {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}

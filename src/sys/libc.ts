@@ -1,0 +1,167 @@
+/**
+ * Every call into the C library. Node offers no way to bind a socket without accepting on it, to make a pipe, or to lock a file;
+ * these functions do, and throw what Node's own would: an Error with `code`, `errno` and `syscall`.
+ */
+import { getSystemErrorName } from 'node:util';
+import koffi from 'koffi';
+
+const darwin = process.platform === 'darwin';
+const libc = koffi.load(null);
+
+/** Numbers of <sys/socket.h>, <netinet/in.h> and <fcntl.h>, which differ between Linux and macOS. */
+export const C = darwin
+  ? { AF_UNIX: 1, AF_INET: 2, AF_INET6: 30, SOL_SOCKET: 0xffff, SO_REUSEADDR: 4, SO_TYPE: 0x1008, SO_ACCEPTCONN: 2, IPV6_V6ONLY: 27, O_NONBLOCK: 4 }
+  : { AF_UNIX: 1, AF_INET: 2, AF_INET6: 10, SOL_SOCKET: 1, SO_REUSEADDR: 2, SO_TYPE: 3, SO_ACCEPTCONN: 30, IPV6_V6ONLY: 26, O_NONBLOCK: 0o4000 };
+const SOCK_STREAM = 1;
+const IPPROTO_IPV6 = 41;
+const [F_GETFD, F_SETFD, F_GETFL, F_SETFL, FD_CLOEXEC] = [1, 2, 3, 4, 1];
+const [LOCK_EX, LOCK_NB, LOCK_UN] = [2, 4, 8];
+
+const f = {
+  socket: libc.func('int socket(int domain, int type, int protocol)'),
+  bind: libc.func('int bind(int fd, const uint8_t *address, uint32_t length)'),
+  listen: libc.func('int listen(int fd, int backlog)'),
+  connect: libc.func('int connect(int fd, const uint8_t *address, uint32_t length)'),
+  setsockopt: libc.func('int setsockopt(int fd, int level, int name, const int *value, uint32_t length)'),
+  getsockopt: libc.func('int getsockopt(int fd, int level, int name, uint8_t *value, _Inout_ uint32_t *length)'),
+  getsockname: libc.func('int getsockname(int fd, uint8_t *address, _Inout_ uint32_t *length)'),
+  getpeername: libc.func('int getpeername(int fd, uint8_t *address, _Inout_ uint32_t *length)'),
+  poll: libc.func('int poll(uint8_t *fds, unsigned long count, int timeout)'),
+  getpwnam: libc.func('void *getpwnam(const char *name)'),
+  getgrnam: libc.func('void *getgrnam(const char *name)'),
+  fcntl: libc.func('int fcntl(int fd, int command, ...)'),
+  flock: libc.func('int flock(int fd, int operation)'),
+  pipe: libc.func('int pipe(_Out_ int *fds)'),
+  dup2: libc.func('int dup2(int from, int to)'),
+  setsid: libc.func('int setsid()'),
+};
+
+function check(result: number, syscall: string): number {
+  if (result >= 0) return result;
+  const errno = koffi.errno();
+  const code = getSystemErrorName(-errno);
+  throw Object.assign(new Error(`${syscall}: ${code}`), { code, errno, syscall });
+}
+
+/** A new stream socket, close-on-exec. socket(2). */
+export function socket(family: number): number {
+  const fd = check(f.socket(family, SOCK_STREAM, 0), 'socket');
+  setCloseOnExec(fd);
+  return fd;
+}
+
+/** bind(2) to an encoded socket address. */
+export function bind(fd: number, address: Uint8Array): void {
+  check(f.bind(fd, address, address.length), 'bind');
+}
+
+/** listen(2); on a socket that listens already it only changes the backlog. */
+export function listen(fd: number, backlog: number): void {
+  check(f.listen(fd, backlog), 'listen');
+}
+
+/** connect(2). Throws ECONNREFUSED, ENOENT, EAGAIN (a full queue, on a non-blocking socket), ... */
+export function connect(fd: number, address: Uint8Array): void {
+  check(f.connect(fd, address, address.length), 'connect');
+}
+
+/** SO_REUSEADDR: a port in TIME_WAIT may be bound again. It lets two sockets be bound to one port, but not listen on it. socket(7). */
+export function setReuseAddress(fd: number, on = true): void {
+  check(f.setsockopt(fd, C.SOL_SOCKET, C.SO_REUSEADDR, [on ? 1 : 0], 4), 'setsockopt');
+}
+
+/** IPV6_V6ONLY: `[::]` leaves the v4 addresses to others. ipv6(7). */
+export function setV6Only(fd: number): void {
+  check(f.setsockopt(fd, IPPROTO_IPV6, C.IPV6_V6ONLY, [1], 4), 'setsockopt');
+}
+
+/** A socket option's raw bytes, `size` at most. Throws ENOTSOCK, EBADF. getsockopt(2). */
+export function getOption(fd: number, level: number, name: number, size: number): Buffer {
+  const value = Buffer.alloc(size);
+  const length = [size];
+  check(f.getsockopt(fd, level, name, value, length), 'getsockopt');
+  return value.subarray(0, length[0]);
+}
+
+/** The socket's own encoded address. Throws ENOTSOCK, EBADF. getsockname(2). */
+export function getSocketName(fd: number): Buffer {
+  const address = Buffer.alloc(128);
+  const length = [address.length];
+  check(f.getsockname(fd, address, length), 'getsockname');
+  return address.subarray(0, Math.min(length[0] ?? 0, address.length));
+}
+
+/** Whether somebody is at the other end of a socket. getpeername(2). */
+export function isConnected(fd: number): boolean {
+  return f.getpeername(fd, Buffer.alloc(128), [128]) === 0;
+}
+
+/** Whether a read, or an accept on a listening socket, would not have to wait. poll(2). */
+export function isReadable(fd: number): boolean {
+  const POLLIN = 1;
+  // struct pollfd: int fd; short events; short revents.
+  const entry = Buffer.from(new Uint8Array(new Int32Array([fd, 0]).buffer));
+  entry.set(new Uint8Array(new Int16Array([POLLIN]).buffer), 4);
+  // A socket that does not listen answers with POLLHUP.
+  return check(f.poll(entry, 1, 0), 'poll') > 0 && ((new Int16Array(new Uint8Array(entry).buffer)[3] ?? 0) & POLLIN) !== 0;
+}
+
+/** The uid of a name, wherever the system keeps its users; undefined when there is none. getpwnam(3). */
+export function userId(name: string): number | undefined {
+  return idBehindTwoPointers(f.getpwnam(name));
+}
+
+/** The gid of a group's name; undefined when there is none. getgrnam(3). */
+export function groupId(name: string): number | undefined {
+  return idBehindTwoPointers(f.getgrnam(name));
+}
+
+/** struct passwd and struct group both begin with the name, the password and the number, everywhere. */
+function idBehindTwoPointers(entry: unknown): number | undefined {
+  return entry === null ? undefined : Number(koffi.decode(entry, 2 * koffi.sizeof('void *'), 'uint32_t'));
+}
+
+/** Mark a descriptor so that no process started later inherits it by accident. fcntl(2), FD_CLOEXEC. */
+export function setCloseOnExec(fd: number): void {
+  const flags = check(f.fcntl(fd, F_GETFD), 'fcntl');
+  check(f.fcntl(fd, F_SETFD, 'int', flags | FD_CLOEXEC), 'fcntl');
+}
+
+/** Reads of this open file description return EAGAIN instead of waiting, for every holder. fcntl(2), O_NONBLOCK. */
+export function setNonBlocking(fd: number): void {
+  const flags = check(f.fcntl(fd, F_GETFL), 'fcntl');
+  check(f.fcntl(fd, F_SETFL, 'int', flags | C.O_NONBLOCK), 'fcntl');
+}
+
+/** Lock the file for as long as this open file description lives. False when somebody else holds the lock. flock(2). */
+export function tryLock(fd: number): boolean {
+  if (f.flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
+  const errno = koffi.errno();
+  if (errno === koffi.os.errno['EWOULDBLOCK']) return false;
+  return check(-1, 'flock') === 0;
+}
+
+/** Let the lock go. flock(2), LOCK_UN. */
+export function unlock(fd: number): void {
+  check(f.flock(fd, LOCK_UN), 'flock');
+}
+
+/** A pipe, close-on-exec at both ends. pipe(2). */
+export function pipe(): { readonly reading: number; readonly writing: number } {
+  const fds = [0, 0];
+  check(f.pipe(fds), 'pipe');
+  const [reading, writing] = fds as [number, number];
+  setCloseOnExec(reading);
+  setCloseOnExec(writing);
+  return { reading, writing };
+}
+
+/** Make `to` a copy of `from` that an exec keeps. dup2(2). */
+export function duplicateOnto(from: number, to: number): void {
+  check(f.dup2(from, to), 'dup2');
+}
+
+/** Become the leader of a new session and process group, without a terminal. Throws EPERM for a leader of a group. setsid(2). */
+export function newSession(): void {
+  check(f.setsid(), 'setsid');
+}

@@ -1,0 +1,39 @@
+/** Who is left of a process group. There is no system call that tells a group of zombies from one of the living. */
+import { readdirSync, readFileSync } from 'node:fs';
+
+/** True while a process of one of these groups lives. proc(5), /proc/PID/stat; elsewhere kill(2), for which a zombie lives. */
+export function anyAlive(groups: readonly number[]): boolean {
+  return process.platform === 'linux' ? members(groups).length > 0 : groups.some(answers);
+}
+
+/** SIGKILL to every process of the group, stopped ones included. A group that is gone is no error. kill(2). */
+export function killGroup(group: number): void {
+  try {
+    process.kill(-group, 'SIGKILL');
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+  }
+}
+
+function members(groups: readonly number[]): string[] {
+  return readdirSync('/proc').filter((name) => /^\d+$/.test(name) && belongs(name, groups));
+}
+
+function belongs(pid: string, groups: readonly number[]): boolean {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
+    // The name in parentheses may contain anything, so the fields are counted from behind it: state, parent, group.
+    const [state, , group] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+    return state !== 'Z' && state !== 'X' && groups.includes(Number(group));
+  } catch {
+    return false;
+  }
+}
+
+function answers(group: number): boolean {
+  try {
+    return process.kill(-group, 0);
+  } catch {
+    return false;
+  }
+}
