@@ -1,0 +1,3 @@
+export { liveMaster } from './lookup.js';
+export { Pidfile } from './pidfile.js';
+export { preload } from './section.js';
