@@ -1,0 +1,28 @@
+/** The one line on stderr by which a command fails (any role). */
+import { writeSync } from 'node:fs';
+import { isatty } from 'node:tty';
+import { messageOf } from '../errors.js';
+import type { Log } from './log.js';
+
+const STDERR = 2;
+
+/**
+ * Writes `holdfast: <message>` to the standard error, and into the log if there is one; who sees both on a terminal gets it once.
+ * The stack goes only into a debug log. Never throws.
+ */
+export function complain(error: unknown, log?: Log): void {
+  const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
+  say(`holdfast: ${message}\n`);
+  if (log === undefined) return;
+  if (!(log.terminal && isatty(STDERR))) log.critical(null, message);
+  if (log.debugs && error instanceof Error && error.stack !== undefined) log.debug(null, error.stack);
+}
+
+function say(line: string): void {
+  try {
+    // Not process.stderr: when nobody reads it any more, that is an event that nobody handles.
+    writeSync(STDERR, line);
+  } catch {
+    // There is nobody left to tell.
+  }
+}

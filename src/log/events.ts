@@ -1,0 +1,22 @@
+/** What may stand under `event` in a line of the log. A promise to whoever reads it by machine. Pure. */
+export type Event =
+  | 'master.start'
+  | 'master.ready'
+  | 'master.exit'
+  | 'listener.bound'
+  | 'listener.inherited'
+  | 'worker.spawn'
+  | 'worker.ready'
+  | 'worker.exit'
+  | 'worker.timeout'
+  | 'drain.start'
+  | 'drain.end'
+  | 'reload.start'
+  | 'reload.done'
+  | 'reload.failed'
+  | 'upgrade.start'
+  | 'upgrade.ready'
+  | 'upgrade.commit'
+  | 'upgrade.done'
+  | 'upgrade.rollback'
+  | 'pidfile.rotated';

@@ -1,0 +1,121 @@
+/** The log: one line per thing that happened, JSON or, on a terminal, text (any role). */
+import { isatty } from 'node:tty';
+import { type Logger, pino, stdTimeFunctions } from 'pino';
+import type { LogLevel } from '../settings/index.js';
+import type { Event } from './events.js';
+import { Sink } from './sink.js';
+import { textOf } from './terminal.js';
+
+/** Numbers as pino has them for their likes; they are not in the log. */
+const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warning: 40, error: 50, critical: 60 };
+
+export interface Bindings {
+  readonly role: 'master' | 'worker' | 'launcher';
+  readonly gen: number;
+  readonly pid: number;
+  readonly name: string;
+}
+
+/** What a line has of its own. What every line has cannot be among it: JSON with a key twice is read in as many ways as there are readers. */
+export type Fields = { readonly [key: string]: unknown } & {
+  readonly [key in keyof Bindings | 'event' | 'level' | 'time' | 'msg']?: never;
+};
+
+export interface LogOptions extends Bindings {
+  /** Absolute, or `-` for the standard output. */
+  readonly file: string;
+  readonly level: LogLevel;
+}
+
+/** Throws HoldfastError, exit 1, when the file cannot be written. */
+export function openLog({ file, level, role, gen, pid, name }: LogOptions): Log {
+  const sink = new Sink(file);
+  const terminal = file === '-' && isatty(1);
+  const log = new Log({ sink, level, terminal, text: terminal ? textOf() : undefined }, { role, gen, pid, name });
+  sink.onLoss = (lines) => log.warning(null, `${lines} lines of the log were lost: nothing could be written`);
+  return log;
+}
+
+interface Target {
+  readonly sink: Sink;
+  readonly level: LogLevel;
+  readonly terminal: boolean;
+  readonly text: ((line: string) => string) | undefined;
+}
+
+export class Log {
+  readonly #target: Target;
+  readonly #bindings: object;
+  readonly #pino: Logger<LogLevel, true>;
+
+  constructor(target: Target, bindings: object) {
+    this.#target = target;
+    this.#bindings = bindings;
+    this.#pino = writer(target, bindings);
+  }
+
+  /** Whether its lines are seen where standard output is a terminal. */
+  get terminal(): boolean {
+    return this.#target.terminal;
+  }
+
+  /** Whether debug lines, and so stack traces, are wanted. */
+  get debugs(): boolean {
+    return this.#target.level === 'debug';
+  }
+
+  debug(event: Event | null, msg: string, fields?: Fields): void {
+    this.#write('debug', event, msg, fields);
+  }
+
+  info(event: Event | null, msg: string, fields?: Fields): void {
+    this.#write('info', event, msg, fields);
+  }
+
+  warning(event: Event | null, msg: string, fields?: Fields): void {
+    this.#write('warning', event, msg, fields);
+  }
+
+  error(event: Event | null, msg: string, fields?: Fields): void {
+    this.#write('error', event, msg, fields);
+  }
+
+  critical(event: Event | null, msg: string, fields?: Fields): void {
+    this.#write('critical', event, msg, fields);
+  }
+
+  /** The same log with more, or other, values in each line: a slot, a generation that is known only now. */
+  child(bindings: Partial<Bindings> & { readonly slot?: number }): Log {
+    return new Log(this.#target, { ...this.#bindings, ...bindings });
+  }
+
+  /** The file by its name again, for all children too. If that fails the old one is written to as before, and says so. */
+  reopen(): void {
+    const failure = this.#target.sink.reopen();
+    if (failure !== undefined) this.warning(null, `${failure}; the file that was open is written to as before`);
+  }
+
+  /** Before process.exit(): what a slow reader has not taken yet. Waits 200 ms at most. */
+  flush(): void {
+    this.#target.sink.flush();
+  }
+
+  #write(level: LogLevel, event: Event | null, msg: string, fields: Fields | undefined): void {
+    this.#pino[level](event === null ? { ...fields } : { event, ...fields }, msg);
+  }
+}
+
+function writer({ sink, level, text }: Target, bindings: object): Logger<LogLevel, true> {
+  const write = text === undefined ? (line: string) => sink.write(line) : (line: string) => sink.write(text(line));
+  return pino(
+    {
+      base: bindings,
+      level,
+      customLevels: LEVELS,
+      useOnlyCustomLevels: true,
+      timestamp: stdTimeFunctions.isoTime,
+      formatters: { level: (label) => ({ level: label }) },
+    },
+    { write },
+  );
+}

@@ -1,0 +1,36 @@
+/** Coloured text in place of JSON (any role, on a terminal). */
+import { createRequire } from 'node:module';
+import type { prettyFactory } from 'pino-pretty';
+
+interface PinoPretty {
+  readonly prettyFactory: typeof prettyFactory;
+  readonly isColorSupported: boolean;
+}
+
+interface Shown {
+  readonly role?: string;
+  readonly gen?: number;
+  readonly slot?: number;
+  readonly pid?: number;
+  readonly msg?: string;
+}
+
+/** Makes a line of text of a line of JSON. Loaded here and now: it takes longer to load than pino itself, and only a terminal needs it. */
+export function textOf(): (line: string) => string {
+  const { prettyFactory: factory, isColorSupported } = createRequire(import.meta.url)('pino-pretty') as PinoPretty;
+  return factory({
+    colorize: isColorSupported,
+    customLevels: 'debug:20,info:30,warning:40,error:50,critical:60',
+    customColors: 'debug:blue,info:green,warning:yellow,error:red,critical:bgRed,message:reset',
+    useOnlyCustomProps: true,
+    translateTime: 'SYS:HH:MM:ss.l',
+    ignore: 'role,gen,slot,pid,name,event',
+    singleLine: true,
+    messageFormat: (line) => sentence(line as Shown),
+  });
+}
+
+function sentence({ role, gen, slot, pid, msg }: Shown): string {
+  const who = slot === undefined ? role : `${role} ${slot}`;
+  return `${who} of gen ${gen} (${pid}): ${msg}`;
+}

@@ -1,0 +1,147 @@
+/** Every option in one table: the command line, --help and the settings reference are read from it. */
+import { filled, type LogLevel, level, type Parse, port, positive, positiveSeconds, seconds, urlPath, workers } from './values.js';
+
+export type { LogLevel } from './values.js';
+
+/** An environment variable that stands in for the default. */
+export interface Variable {
+  readonly name: string;
+  /** Throws HoldfastError, exit 2; where the option's own parser would let too much pass. */
+  readonly check?: Parse<unknown>;
+  /** As it would be typed for the option. */
+  readonly spelt: (text: string) => string;
+}
+
+export interface Option<T> {
+  /** Without its dashes. */
+  readonly flag: string;
+  readonly short?: string;
+  /** What stands in for the value in the usage. */
+  readonly type: string;
+  /** Given once or more; the value is the list. */
+  readonly repeatable?: boolean;
+  /** As it would be typed; undefined when there is none. */
+  readonly initial?: string;
+  readonly variable?: Variable;
+  readonly sentence: string;
+  /** Throws HoldfastError, exit 2. */
+  readonly parse: Parse<T>;
+}
+
+export const CATALOGUE = {
+  bind: {
+    flag: 'bind',
+    short: 'b',
+    type: 'ADDRESS',
+    repeatable: true,
+    initial: '127.0.0.1:8000',
+    variable: { name: 'PORT', check: port, spelt: (text) => `0.0.0.0:${text}` },
+    sentence: 'Listen here; may be given several times. HOST:PORT, [V6]:PORT, :PORT, unix:PATH, unix:@ABSTRACT or fd://N.',
+    parse: filled,
+  } satisfies Option<string>,
+  workers: {
+    flag: 'workers',
+    short: 'w',
+    type: 'N',
+    initial: '1',
+    variable: { name: 'WEB_CONCURRENCY', spelt: (text) => text },
+    sentence: 'Number of worker processes, or auto for one on each processor that the control group allows.',
+    parse: workers,
+  } satisfies Option<number>,
+  pid: {
+    flag: 'pid',
+    short: 'p',
+    type: 'FILE',
+    sentence: 'Write the pid of the master in charge to this file.',
+    parse: filled,
+  } satisfies Option<string>,
+  name: {
+    flag: 'name',
+    short: 'n',
+    type: 'NAME',
+    sentence: "Name in the process title and the log; the app's file name if not given.",
+    parse: filled,
+  } satisfies Option<string>,
+  timeout: {
+    flag: 'timeout',
+    short: 't',
+    type: 'SEC',
+    initial: '30',
+    sentence: 'Replace a worker whose event loop has been blocked for this long; 0 turns it off.',
+    parse: seconds,
+  } satisfies Option<number>,
+  gracefulTimeout: {
+    flag: 'graceful-timeout',
+    type: 'SEC',
+    initial: '30',
+    sentence: 'A draining worker has this long to finish what it has begun.',
+    parse: seconds,
+  } satisfies Option<number>,
+  keepAlive: {
+    flag: 'keep-alive',
+    type: 'SEC',
+    initial: '5',
+    sentence: 'How long an idle connection waits for its next request; where the app sets its own, only if given.',
+    parse: seconds,
+  } satisfies Option<number>,
+  backlog: {
+    flag: 'backlog',
+    type: 'N',
+    initial: '2048',
+    sentence: 'Connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn).',
+    parse: positive,
+  } satisfies Option<number>,
+  upgradeTimeout: {
+    flag: 'upgrade-timeout',
+    type: 'SEC',
+    initial: '60',
+    sentence: 'Roll an upgrade back if the new generation is not ready after this long.',
+    parse: positiveSeconds,
+  } satisfies Option<number>,
+  bootTimeout: {
+    flag: 'boot-timeout',
+    type: 'SEC',
+    initial: '60',
+    sentence: 'A new worker has this long to load the app and to pass the probe.',
+    parse: positiveSeconds,
+  } satisfies Option<number>,
+  probe: {
+    flag: 'probe',
+    type: 'PATH',
+    sentence: 'GET this inside each new worker before it accepts; 2xx and 3xx pass.',
+    parse: urlPath,
+  } satisfies Option<string>,
+  chdir: {
+    flag: 'chdir',
+    type: 'DIR',
+    sentence: 'Change to this directory before the app is loaded.',
+    parse: filled,
+  } satisfies Option<string>,
+  logLevel: {
+    flag: 'log-level',
+    type: 'LEVEL',
+    initial: 'info',
+    sentence: 'Log from this level on: debug, info, warning, error or critical.',
+    parse: level,
+  } satisfies Option<LogLevel>,
+  logFile: {
+    flag: 'log-file',
+    type: 'FILE',
+    initial: '-',
+    sentence: 'Where the log goes; - is the standard output.',
+    parse: filled,
+  } satisfies Option<string>,
+} as const;
+
+export type OptionName = keyof typeof CATALOGUE;
+
+/** They take no value, and nothing else is looked at when one of them is given. */
+export const QUESTIONS = {
+  version: { flag: 'version', sentence: 'Print the version and leave.' },
+  help: { flag: 'help', short: 'h', sentence: 'Print this and leave.' },
+} as const satisfies Record<string, { flag: string; short?: string; sentence: string }>;
+
+/** The table's rows in its order, each as the general kind. */
+export function options(): readonly Option<unknown>[] {
+  return Object.values(CATALOGUE);
+}

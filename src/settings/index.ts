@@ -1,0 +1,4 @@
+export { helpText } from './help.js';
+export { settingsReference } from './reference.js';
+export { readSettings, type Settings } from './settings.js';
+export type { LogLevel } from './values.js';

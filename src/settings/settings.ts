@@ -1,0 +1,103 @@
+/** From a command line and an environment to settings. */
+import { type Arguments, takeApart, usage } from './arguments.js';
+import { CATALOGUE, type LogLevel, type Option, type OptionName } from './catalogue.js';
+
+/** Times are seconds; paths are as they were given. */
+export interface Settings {
+  readonly app: string;
+  readonly bind: readonly string[];
+  readonly workers: number;
+  readonly pid?: string;
+  readonly name?: string;
+  /** 0 is off. */
+  readonly timeout: number;
+  readonly gracefulTimeout: number;
+  readonly keepAlive: number;
+  /** Whether --keep-alive was given: only then it overrules the app's own. */
+  readonly keepAliveAsked: boolean;
+  readonly backlog: number;
+  readonly upgradeTimeout: number;
+  readonly bootTimeout: number;
+  readonly probe?: string;
+  readonly chdir?: string;
+  readonly logLevel: LogLevel;
+  readonly logFile: string;
+}
+
+export type Request = { readonly kind: 'run'; readonly settings: Settings } | { readonly kind: 'help' } | { readonly kind: 'version' };
+
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+type Value<Name extends OptionName> = (typeof CATALOGUE)[Name] extends Option<infer T> ? T : never;
+type Defaulted = { [Name in OptionName]: (typeof CATALOGUE)[Name] extends { initial: string } ? Name : never }[OptionName];
+
+/**
+ * Throws HoldfastError, exit 2, with the one line that says what is wrong and what to do.
+ * @param argv what follows the program's own name
+ */
+export function readSettings(argv: readonly string[], env: Environment): Request {
+  const { question, apps, given } = takeApart(argv);
+  if (question !== undefined) return { kind: question };
+  const texts = new Texts(given, env);
+  const settings: Settings = {
+    bind: texts.all('bind'),
+    workers: texts.last('workers'),
+    timeout: texts.last('timeout'),
+    gracefulTimeout: texts.last('gracefulTimeout'),
+    keepAlive: texts.last('keepAlive'),
+    keepAliveAsked: given.has('keepAlive'),
+    backlog: texts.last('backlog'),
+    upgradeTimeout: texts.last('upgradeTimeout'),
+    bootTimeout: texts.last('bootTimeout'),
+    logLevel: texts.last('logLevel'),
+    logFile: texts.last('logFile'),
+    ...texts.ifGiven('pid'),
+    ...texts.ifGiven('name'),
+    ...texts.ifGiven('probe'),
+    ...texts.ifGiven('chdir'),
+    // Last, so that `-workers 4 app.js` is told about its dash and not about two apps.
+    app: onlyApp(apps),
+  };
+  return { kind: 'run', settings };
+}
+
+class Texts {
+  readonly #given: Arguments['given'];
+  readonly #env: Environment;
+
+  constructor(given: Arguments['given'], env: Environment) {
+    this.#given = given;
+    this.#env = env;
+  }
+
+  /** Every value of an option that may be repeated. A wrong one that is overruled by a later one is wrong all the same. */
+  all<Name extends OptionName>(name: Name): Value<Name>[] {
+    const option: Option<unknown> = CATALOGUE[name];
+    const given = this.#given.get(name) ?? this.#standIn(option);
+    return given.map(({ text, as }) => option.parse(text, as) as Value<Name>);
+  }
+
+  last<Name extends Defaulted>(name: Name): Value<Name> {
+    return this.all(name).at(-1) as Value<Name>;
+  }
+
+  ifGiven<Name extends OptionName>(name: Name): { [Key in Name]?: Value<Name> } {
+    const value = this.all(name).at(-1);
+    return value === undefined ? {} : ({ [name]: value } as { [Key in Name]?: Value<Name> });
+  }
+
+  /** The variable, else the default. An empty variable is none: `PORT=` in an env file. */
+  #standIn({ variable, initial }: Option<unknown>): { readonly text: string; readonly as: string }[] {
+    const text = variable === undefined ? undefined : this.#env[variable.name];
+    if (variable === undefined || text === undefined || text === '') return initial === undefined ? [] : [{ text: initial, as: initial }];
+    const as = `${variable.name}=${text}`;
+    variable.check?.(text, as);
+    return [{ text: variable.spelt(text), as }];
+  }
+}
+
+function onlyApp([app, second]: readonly string[]): string {
+  if (app === undefined || app === '') throw usage('no app given (holdfast [OPTIONS] APP, for example: holdfast -w 2 ./server.js)');
+  if (second !== undefined) throw usage(`one app only, but there are ${app} and ${second} (does an option before them take no value?)`);
+  return app;
+}

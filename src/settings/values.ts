@@ -1,0 +1,63 @@
+/**
+ * From text to value. `as` is the setting as it was given, for the message: `--workers 0`, `PORT=http`.
+ * Each throws HoldfastError, exit 2, when the text cannot be used.
+ */
+import { EXIT, HoldfastError } from '../errors.js';
+import { processors } from './processors.js';
+
+export type Parse<T> = (text: string, as: string) => T;
+
+export const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'] as const;
+export type LogLevel = (typeof LOG_LEVELS)[number];
+
+/** A timer of more than 2^31 - 1 ms fires at once; this leaves room for what is added to some of them. */
+const MOST_SECONDS = 1_000_000;
+const MOST_WORKERS = 4096;
+const MOST_BACKLOG = 2 ** 31 - 1;
+const MOST_PORT = 65_535;
+
+export const filled: Parse<string> = (text, as) => {
+  if (text === '') throw unusable(as, 'it is empty');
+  return text;
+};
+
+export const urlPath: Parse<string> = (text, as) => {
+  if (!text.startsWith('/')) throw unusable(as, 'a path of the app begins with / (--probe /health)');
+  return text;
+};
+
+export const level: Parse<LogLevel> = (text, as) => {
+  const known = LOG_LEVELS.find((each) => each === text.toLowerCase());
+  if (known === undefined) throw unusable(as, 'the levels are debug, info, warning, error and critical');
+  return known;
+};
+
+export const workers: Parse<number> = (text, as) => (text === 'auto' ? processors() : whole(text, as, 1, MOST_WORKERS, ', or auto'));
+
+export const positive: Parse<number> = (text, as) => whole(text, as, 1, MOST_BACKLOG);
+
+export const port: Parse<number> = (text, as) => whole(text, as, 0, MOST_PORT);
+
+export const seconds: Parse<number> = (text, as) => {
+  if (!/^-?(\d+\.?\d*|\.\d+)$/.test(text)) throw unusable(as, 'it needs a number of seconds');
+  const value = Number(text);
+  if (value < 0) throw unusable(as, 'a time cannot be negative');
+  if (value > MOST_SECONDS) throw unusable(as, `${MOST_SECONDS} seconds are the most`);
+  return value;
+};
+
+export const positiveSeconds: Parse<number> = (text, as) => {
+  const value = seconds(text, as);
+  if (value === 0) throw unusable(as, 'it must be more than 0 seconds');
+  return value;
+};
+
+function whole(text: string, as: string, least: number, most: number, or = ''): number {
+  const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
+  if (value >= least && value <= most) return value;
+  throw unusable(as, `it needs a whole number from ${least} to ${most}${or}`);
+}
+
+function unusable(as: string, why: string): HoldfastError {
+  return new HoldfastError(`cannot use ${as}: ${why}`, EXIT.usage);
+}

@@ -1,0 +1,28 @@
+// Logs to its standard output, whatever that is.
+import { once } from 'node:events';
+import { Socket } from 'node:net';
+import { complain } from '#src/log/complain.js';
+import { openLog } from '#src/log/log.js';
+
+const log = openLog({ file: '-', level: 'info', role: 'master', gen: 1, pid: 4711, name: 'shop' });
+
+switch (process.argv[2]) {
+  case 'gone':
+    log.info(null, 'hello');
+    // Its end says that nobody reads stdout any more.
+    await once(process.stdin.resume(), 'end');
+    for (let i = 0; i < 5000; i += 1) log.info(null, 'nobody hears this');
+    log.flush();
+    break;
+  case 'flood':
+    // As an app's console.log does to a pipe: from now on it does not block, for anybody who has it.
+    new Socket({ fd: 1 }).unref();
+    for (let n = 0; n < Number(process.argv[3]); n += 1) log.info(null, 'x'.repeat(100), { n });
+    process.stderr.write('written');
+    await once(process.stdin.resume(), 'end');
+    break;
+  case 'complain':
+    log.info(null, 'hello');
+    complain(new Error('no luck\n   at all'), log);
+    break;
+}

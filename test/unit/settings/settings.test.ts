@@ -1,0 +1,154 @@
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import { EXIT, HoldfastError } from '#src/errors.js';
+import { helpText, readSettings, type Settings, settingsReference } from '#src/settings/index.js';
+
+type Env = Parameters<typeof readSettings>[1];
+
+function settings(argv: readonly string[], env: Env = {}): Settings {
+  const request = readSettings(argv, env);
+  if (request.kind !== 'run') throw new Error(`a request to ${request.kind}`);
+  return request.settings;
+}
+
+/** The one line that is said instead. */
+function complaint(argv: readonly string[], env: Env = {}): string {
+  try {
+    readSettings(argv, env);
+  } catch (error) {
+    if (error instanceof HoldfastError && error.exitStatus === EXIT.usage && !error.message.includes('\n')) return error.message;
+    throw error;
+  }
+  throw new Error(`${argv.join(' ')} is accepted`);
+}
+
+test('an app alone gets the defaults', (t) => {
+  t.deepEqual(settings(['./server.js']), {
+    app: './server.js',
+    bind: ['127.0.0.1:8000'],
+    workers: 1,
+    timeout: 30,
+    gracefulTimeout: 30,
+    keepAlive: 5,
+    keepAliveAsked: false,
+    backlog: 2048,
+    upgradeTimeout: 60,
+    bootTimeout: 60,
+    logLevel: 'info',
+    logFile: '-',
+  });
+});
+
+test('every option is understood', (t) => {
+  const argv =
+    '-b :1 --bind unix:/s -w 2 -p p -n shop -t 0 --graceful-timeout 1.5 --keep-alive 7 --backlog 9 --upgrade-timeout 10 --boot-timeout 11 ' +
+    '--probe /up --chdir / --log-level debug --log-file l app.js#x';
+  t.deepEqual(settings(argv.split(' ')), {
+    app: 'app.js#x',
+    bind: [':1', 'unix:/s'],
+    workers: 2,
+    pid: 'p',
+    name: 'shop',
+    timeout: 0,
+    gracefulTimeout: 1.5,
+    keepAlive: 7,
+    keepAliveAsked: true,
+    backlog: 9,
+    upgradeTimeout: 10,
+    bootTimeout: 11,
+    probe: '/up',
+    chdir: '/',
+    logLevel: 'debug',
+    logFile: 'l',
+  });
+});
+
+for (const way of [['-w4'], ['-w', '4'], ['--workers=4'], ['--workers', '4'], ['-w', '2', '-w', '4']]) {
+  test(`${way.join(' ')} means four workers, before the app and behind it`, (t) => {
+    t.is(settings([...way, 'app.js']).workers, 4);
+    t.is(settings(['app.js', ...way]).workers, 4);
+  });
+}
+
+test('auto is a number of processors', (t) => {
+  const { workers } = settings(['-w', 'auto', 'app.js']);
+  t.true(Number.isInteger(workers) && workers >= 1);
+});
+
+test('a keep-alive that is the default is asked for all the same', (t) => {
+  t.true(settings(['--keep-alive', '5', 'app.js']).keepAliveAsked);
+});
+
+test('levels are read in any case, as gunicorn does', (t) => {
+  t.is(settings(['--log-level', 'WARNING', 'app.js']).logLevel, 'warning');
+});
+
+test('PORT and WEB_CONCURRENCY stand in for defaults, and only for them', (t) => {
+  const env = { PORT: '3000', WEB_CONCURRENCY: '3' };
+  t.deepEqual(settings(['app.js'], env).bind, ['0.0.0.0:3000']);
+  t.is(settings(['app.js'], env).workers, 3);
+  t.deepEqual(settings(['app.js', '-b', ':1', '-w', '2'], env).bind, [':1']);
+  t.is(settings(['app.js', '-b', ':1', '-w', '2'], env).workers, 2);
+  t.notThrows(() => settings(['app.js', '-b', ':1', '-w', '2'], { PORT: 'x', WEB_CONCURRENCY: 'x' }));
+  t.deepEqual(settings(['app.js'], { PORT: '', WEB_CONCURRENCY: '' }), settings(['app.js']));
+});
+
+const COMPLAINTS: readonly (readonly [string, string])[] = [
+  ['--wrokers 4 app.js', 'unknown option --wrokers; did you mean --workers?'],
+  ['--work 4 app.js', 'unknown option --work; did you mean --workers?'],
+  ['--graceful_timeout=4 app.js', 'unknown option --graceful_timeout; did you mean --graceful-timeout?'],
+  ['--no-such-thing app.js', 'unknown option --no-such-thing; holdfast --help lists them'],
+  ['--constructor app.js', 'unknown option --constructor; holdfast --help lists them'],
+  ['-z app.js', 'unknown option -z; holdfast --help lists them'],
+  ['app.js -w', '-w needs a value (-w 1)'],
+  ['-w --pid x app.js', '-w needs a value (-w 1)'],
+  ['--pid -w 4 app.js', '--pid needs a value (--pid FILE)'],
+  ['--workers 0 app.js', 'cannot use --workers 0: it needs a whole number from 1 to 4096, or auto'],
+  ['--workers 1.5 app.js', 'cannot use --workers 1.5: it needs a whole number from 1 to 4096, or auto'],
+  ['-workers 4 app.js', 'cannot use -w orkers: it needs a whole number from 1 to 4096, or auto'],
+  ['-w 0 -w 2 app.js', 'cannot use -w 0: it needs a whole number from 1 to 4096, or auto'],
+  ['-t soon app.js', 'cannot use -t soon: it needs a number of seconds'],
+  ['-t -5 app.js', 'cannot use -t -5: a time cannot be negative'],
+  ['-t 9999999 app.js', 'cannot use -t 9999999: 1000000 seconds are the most'],
+  ['--boot-timeout 0 app.js', 'cannot use --boot-timeout 0: it must be more than 0 seconds'],
+  ['--backlog many app.js', 'cannot use --backlog many: it needs a whole number from 1 to 2147483647'],
+  ['--bind= app.js', "cannot use --bind '': it is empty"],
+  ['--probe health app.js', 'cannot use --probe health: a path of the app begins with / (--probe /health)'],
+  ['--log-level loud app.js', 'cannot use --log-level loud: the levels are debug, info, warning, error and critical'],
+  ['a.js b.js', 'one app only, but there are a.js and b.js (does an option before them take no value?)'],
+  ['-w 2', 'no app given (holdfast [OPTIONS] APP, for example: holdfast -w 2 ./server.js)'],
+  ['-- python app.py', 'cannot run a program behind --: this release serves Node apps only (leave the -- out)'],
+];
+
+for (const [line, said] of COMPLAINTS) {
+  test(`holdfast ${line}: ${said}`, (t) => {
+    t.is(complaint(line.split(' ')), said);
+  });
+}
+
+test('a variable that cannot be used is named', (t) => {
+  t.is(complaint(['app.js'], { PORT: 'http' }), 'cannot use PORT=http: it needs a whole number from 0 to 65535');
+  t.is(complaint(['app.js'], { PORT: '65536' }), 'cannot use PORT=65536: it needs a whole number from 0 to 65535');
+  t.is(complaint(['app.js'], { WEB_CONCURRENCY: '0' }), 'cannot use WEB_CONCURRENCY=0: it needs a whole number from 1 to 4096, or auto');
+});
+
+test('--help and --version are heard whatever stands beside them', (t) => {
+  t.deepEqual(readSettings(['--wrokers', '-h'], {}), { kind: 'help' });
+  t.deepEqual(readSettings(['a.js', 'b.js', '--version'], {}), { kind: 'version' });
+});
+
+test('the help fits 80 columns and names every option', (t) => {
+  const help = helpText();
+  t.deepEqual(
+    help.split('\n').filter((line) => line.length > 80),
+    [],
+  );
+  for (const flag of ['--bind', '--workers', '--graceful-timeout', '--probe', '--version', '--help'])
+    t.regex(help, new RegExp(`${flag}\\b`));
+  t.regex(help, /^Usage: holdfast \[OPTIONS\] APP\n/);
+  t.regex(help, /\[0\.0\.0\.0:\$PORT or\s+127\.0\.0\.1:8000\]/);
+});
+
+test('the committed settings reference is the generated one (npm run docs)', (t) => {
+  t.is(readFileSync('docs/settings.md', 'utf8'), settingsReference());
+});
