@@ -1,0 +1,8 @@
+/** What masters tell the keeper, all through one socket: who is in charge, and with which status the last one ended. Pure. */
+import type { Shapes } from './shape.js';
+
+export type ToKeeper =
+  | { readonly type: 'charge'; readonly pid: number; readonly generation: number }
+  | { readonly type: 'exit'; readonly status: number };
+
+export const TO_KEEPER: Shapes = { charge: { pid: 'number', generation: 'number' }, exit: { status: 'number' } };

@@ -1,0 +1,67 @@
+/** What a master and its worker say to each other, and where a worker finds its descriptors. Pure. */
+import type { LogLevel } from '../settings/index.js';
+import type { Shapes } from './shape.js';
+
+/** Descriptors of a worker at its start; its listeners follow from `listeners` on. */
+export const WORKER_FDS = { channel: 3, lease: 4, abort: 5, listeners: 6 } as const;
+
+/** Everything that a worker needs to know, sent as soon as it is started. Times are milliseconds. */
+export interface Boot {
+  readonly type: 'boot';
+  readonly slot: number;
+  readonly generation: number;
+  readonly name: string;
+  readonly app: string;
+  readonly cwd: string;
+  readonly listeners: number;
+  readonly backlog: number;
+  readonly keepAlive: number;
+  readonly keepAliveAsked: boolean;
+  readonly gracefulTimeout: number;
+  readonly heartbeat: number;
+  readonly probe: string | null;
+  readonly probeTimeout: number;
+  readonly logLevel: LogLevel;
+  readonly logFile: string;
+}
+
+export type ToWorker = Boot | { readonly type: 'accept' } | { readonly type: 'drain' } | { readonly type: 'quit' } | { readonly type: 'reopen' };
+
+export type FromWorker =
+  /** Loaded and probed. `drainLimit`: milliseconds after which a drain of this worker destroys what is left. */
+  | { readonly type: 'ready'; readonly drainLimit: number }
+  | { readonly type: 'failed'; readonly status: number; readonly reason: string; readonly stack: string }
+  | { readonly type: 'accepting' }
+  | { readonly type: 'alive' }
+  /** Leaves on its own account: the lease ended, or somebody sent it TERM. */
+  | { readonly type: 'draining' }
+  | { readonly type: 'farewell' };
+
+export const TO_WORKER: Shapes = {
+  boot: {
+    slot: 'number',
+    generation: 'number',
+    name: 'string',
+    app: 'string',
+    cwd: 'string',
+    listeners: 'number',
+    backlog: 'number',
+    keepAlive: 'number',
+    gracefulTimeout: 'number',
+    heartbeat: 'number',
+    logFile: 'string',
+  },
+  accept: {},
+  drain: {},
+  quit: {},
+  reopen: {},
+};
+
+export const FROM_WORKER: Shapes = {
+  ready: { drainLimit: 'number' },
+  failed: { status: 'number', reason: 'string', stack: 'string' },
+  accepting: {},
+  alive: {},
+  draining: {},
+  farewell: {},
+};

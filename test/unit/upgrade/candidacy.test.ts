@@ -1,0 +1,74 @@
+import test from 'ava';
+import { type Candidacy, type CandidacyEvent, candidacy, newCandidacy } from '#src/upgrade/candidacy.js';
+import { CANDIDATE_PATIENCE } from '#src/upgrade/limits.js';
+
+function tell(from: Candidacy, ...events: readonly CandidacyEvent[]): { readonly state: Candidacy; readonly done: readonly string[] } {
+  let state = from;
+  const done: string[] = [];
+  for (const event of events) {
+    const next = candidacy(state, event, 0);
+    state = next.state;
+    done.push(...next.effects.map((effect) => effect.do));
+  }
+  return { state, done };
+}
+
+const loading: Candidacy = { is: 'loading', deadline: 10 };
+const loaded = { event: 'loaded' } as const;
+const gone = { event: 'gone' } as const;
+const term = { event: 'stop', quick: false } as const;
+
+test('a candidate exposes nothing before commit', (t) => {
+  t.deepEqual(tell(loading, loaded).done, ['sayReady']);
+  t.deepEqual(tell(loading, { event: 'commit' }).done, ['leave']);
+  t.deepEqual(tell(loading, loaded, { event: 'commit' }, { event: 'exposed' }, { event: 'rotated' }), {
+    state: { is: 'incumbent' },
+    done: ['sayReady', 'expose', 'rotate', 'takeCharge'],
+  });
+});
+
+test('the first generation serves without asking anybody, or leaves with the status of its failure', (t) => {
+  t.deepEqual(tell({ is: 'first' }, loaded, { event: 'exposed' }).done, ['expose', 'takeCharge']);
+  t.deepEqual(candidacy({ is: 'first' }, { event: 'loadFailed', status: 4, reason: 'x' }, 0).effects, [{ do: 'leave', status: 4, reason: 'x' }]);
+});
+
+test('a candidate that fails says so and leaves', (t) => {
+  t.deepEqual(tell(loading, { event: 'loadFailed', status: 4, reason: 'x' }).done, ['sayFailed', 'leave']);
+  t.deepEqual(tell(loading, loaded, { event: 'loadFailed', status: 3, reason: 'x' }).done.slice(-2), ['sayFailed', 'leave']);
+});
+
+test('an incumbent that dies before commit is succeeded by whoever wins the right to', (t) => {
+  t.deepEqual(tell(loading, loaded, gone, { event: 'claimed', ours: true }, { event: 'exposed' }).done, ['sayReady', 'claim', 'expose', 'takeCharge']);
+  t.is(tell(loading, loaded, gone, { event: 'claimed', ours: false }).state.is, 'leaving');
+});
+
+test('a candidate on its own goes on booting, and tries again when that fails', (t) => {
+  const alone = tell(loading, gone, { event: 'claimed', ours: true });
+  t.is(alone.state.is, 'alone');
+  t.deepEqual(tell(alone.state, { event: 'loadFailed', status: 4, reason: 'x' }, loaded).done, ['retry', 'expose']);
+});
+
+test('an incumbent that dies after commit changes nothing', (t) => {
+  t.deepEqual(tell(loading, loaded, { event: 'commit' }, gone, { event: 'exposed' }, gone, { event: 'rotated' }).done, [
+    'sayReady',
+    'expose',
+    'rotate',
+    'takeCharge',
+  ]);
+});
+
+test('TERM to a candidate ends it before commit, and waits until it is in charge after', (t) => {
+  t.deepEqual(tell(loading, term).done, ['sayFailed', 'leave']);
+  const committed = tell(loading, loaded, { event: 'commit' }, term);
+  t.is(committed.state.is, 'exposing');
+  t.deepEqual(candidacy({ is: 'rotating', stop: 'graceful' }, { event: 'rotated' }, 0).effects, [{ do: 'takeCharge', stop: 'graceful' }]);
+});
+
+test('USR2 to a candidate is refused', (t) => {
+  for (const state of [loading, { is: 'ready', deadline: 1 }, { is: 'alone' }] as const) t.deepEqual(tell(state, { event: 'upgrade' }).done, ['refuse']);
+});
+
+test('a candidate that hears nothing leaves five seconds after the incumbent\'s deadline', (t) => {
+  t.deepEqual(newCandidacy(100, 60_000), { is: 'loading', deadline: 60_100 + CANDIDATE_PATIENCE });
+  t.is(tell(loading, { event: 'deadline' }).state.is, 'leaving');
+});

@@ -1,0 +1,162 @@
+import test from 'ava';
+import { type Incumbency, type IncumbencyEffect, type IncumbencyEvent, incumbencyOf } from '#src/upgrade/incumbency.js';
+import { COMMIT_LIMIT } from '#src/upgrade/limits.js';
+
+const step = incumbencyOf(60_000);
+
+/** Let the events happen one after the other, one millisecond apart, and name the effects. */
+function tell(from: Incumbency, ...events: readonly IncumbencyEvent[]): { readonly state: Incumbency; readonly done: readonly string[] } {
+  let state = from;
+  const done: string[] = [];
+  for (const [now, event] of events.entries()) {
+    const { state: next, effects } = step(state, event, now);
+    state = next;
+    done.push(...effects.map((effect: IncumbencyEffect) => effect.do));
+  }
+  return { state, done };
+}
+
+const serving: Incumbency = { is: 'serving' };
+const upgrade = { event: 'upgrade' } as const;
+const hello = { event: 'hello' } as const;
+const ready = { event: 'ready' } as const;
+const released = { event: 'retireesReleased' } as const;
+const gone = { event: 'gone' } as const;
+const term = { event: 'stop', quick: false } as const;
+
+const STATES: readonly Incumbency[] = [
+  serving,
+  { is: 'reloading', hup: false, upgrade: false },
+  { is: 'launching', deadline: 10, hup: false },
+  { is: 'preparing', deadline: 10, hup: false },
+  { is: 'releasing', deadline: 10, hup: false },
+  { is: 'committing', deadline: 10, hup: false, stop: 'none' },
+  { is: 'reverting', reason: 'x', hup: false },
+  { is: 'retiring' },
+  { is: 'released' },
+  { is: 'restoring' },
+  { is: 'returning', hup: false },
+  { is: 'stopping', quick: false, reverting: null },
+  { is: 'left' },
+];
+const EVENTS: readonly IncumbencyEvent[] = [
+  upgrade,
+  { event: 'reload' },
+  term,
+  { event: 'stop', quick: true },
+  { event: 'reloaded' },
+  hello,
+  ready,
+  { event: 'serving' },
+  { event: 'failed', reason: 'x' },
+  gone,
+  { event: 'cleared' },
+  released,
+  { event: 'release' },
+  { event: 'restored', ours: true },
+  { event: 'restored', ours: false },
+  { event: 'accepting' },
+  { event: 'deadline' },
+  { event: 'empty' },
+];
+
+test('an upgrade goes through its steps in order and ends with a farewell', (t) => {
+  const { state, done } = tell(serving, upgrade, hello, ready, released, { event: 'serving' }, { event: 'release' }, { event: 'empty' });
+  t.is(state.is, 'left');
+  t.deepEqual(done, ['launch', 'releaseRetirees', 'commit', 'retire', 'giveWord', 'leave']);
+});
+
+test('every state answers every event, and none is left without a way on', (t) => {
+  for (const state of STATES) for (const event of EVENTS) t.notThrows(() => step(state, event, 0), `${state.is} x ${event.event}`);
+});
+
+test('only "releasing" commits, and only after the retirees gave their word', (t) => {
+  const committing = STATES.flatMap((state) =>
+    EVENTS.filter((event) => step(state, event, 0).effects.some((effect) => effect.do === 'commit')).map((event) => `${state.is} ${event.event}`),
+  );
+  t.deepEqual(committing, ['releasing retireesReleased']);
+});
+
+test('only a retiree that has not given its word returns', (t) => {
+  const restoring = STATES.flatMap((state) =>
+    EVENTS.filter((event) => step(state, event, 0).effects.some((effect) => effect.do === 'restore')).map((event) => `${state.is} ${event.event}`),
+  );
+  t.deepEqual(restoring, ['retiring gone']);
+});
+
+test('a second upgrade is refused, never queued', (t) => {
+  t.deepEqual(tell(serving, upgrade, upgrade, hello, upgrade).done, ['launch', 'refuse', 'refuse']);
+});
+
+test('an upgrade that comes during a reload waits for it, one only', (t) => {
+  const { done, state } = tell(serving, { event: 'reload' }, upgrade, upgrade, { event: 'reloaded' });
+  t.deepEqual(done, ['reload', 'refuse', 'launch']);
+  t.is(state.is, 'launching');
+});
+
+test('a hundred HUPs during a reload make one more', (t) => {
+  const hups = Array.from({ length: 100 }, () => ({ event: 'reload' }) as const);
+  t.deepEqual(tell(serving, ...hups, { event: 'reloaded' }, { event: 'reloaded' }).done, ['reload', 'reload']);
+});
+
+test('a HUP during an upgrade goes to the successor after commit, and is followed here after a roll-back', (t) => {
+  const hup = { event: 'reload' } as const;
+  t.deepEqual(tell(serving, upgrade, hup, hello, ready, released, { event: 'serving' }).done.slice(-2), ['retire', 'pass']);
+  t.deepEqual(tell(serving, upgrade, hup, gone, { event: 'cleared' }).done, ['launch', 'revert', 'rolledBack', 'reload']);
+});
+
+test('before commit every failure of the candidate is a roll-back that ends in serving', (t) => {
+  for (const failure of [gone, { event: 'failed', reason: 'x' }, { event: 'deadline' }, { event: 'serving' }] as const) {
+    for (const before of [[upgrade], [upgrade, hello], [upgrade, hello, ready]] as const) {
+      const { state, done } = tell(serving, ...before, failure, { event: 'cleared' });
+      t.is(state.is, 'serving', `${before.length} ${failure.event}`);
+      t.deepEqual(done.slice(-2), ['revert', 'rolledBack']);
+    }
+  }
+});
+
+test('a candidate is given the upgrade timeout, and ten seconds from commit to serving', (t) => {
+  const committing = tell(serving, upgrade, hello, ready, released).state;
+  t.is(tell(serving, upgrade).state.is === 'launching' && 60_000, 60_000);
+  t.true(committing.is === 'committing' && committing.deadline === 3 + COMMIT_LIMIT);
+});
+
+test('a failure after commit reverts what may serve somebody already', (t) => {
+  const committing: Incumbency = { is: 'committing', deadline: 10, hup: false, stop: 'none' };
+  const { effects } = step(committing, gone, 0);
+  t.deepEqual(effects, [{ do: 'revert', exposed: true, reason: 'died between commit and serving' }]);
+});
+
+test('TERM before commit cancels the upgrade and stops', (t) => {
+  for (const before of [[upgrade], [upgrade, hello], [upgrade, hello, ready]] as const)
+    t.deepEqual(tell(serving, ...before, term).done.slice(-2), ['revert', 'stop']);
+});
+
+test('TERM between commit and serving is passed on, and comes back if the candidate does not live to follow it', (t) => {
+  const committed = [upgrade, hello, ready, released, term] as const;
+  t.is(tell(serving, ...committed).done.at(-1), 'pass');
+  t.deepEqual(tell(serving, ...committed, gone).done.slice(-2), ['revert', 'stop']);
+});
+
+test('USR2 and HUP to a retiree are passed on', (t) => {
+  t.deepEqual(tell({ is: 'retiring' }, upgrade, { event: 'reload' }).done, ['pass', 'pass']);
+  t.deepEqual(tell({ is: 'released' }, upgrade, { event: 'reload' }).done, ['pass', 'pass']);
+});
+
+test('a retiree that returns lets its dead successor\'s workers go only when its own accept', (t) => {
+  const returned = tell({ is: 'retiring' }, gone, { event: 'restored', ours: true });
+  t.deepEqual(returned.done, ['restore', 'comeBack']);
+  t.deepEqual(tell(returned.state, { event: 'accepting' }), { state: serving, done: ['dropSuccessor'] });
+});
+
+test('a retiree that lost the succession goes on leaving', (t) => {
+  const lost = tell({ is: 'retiring' }, gone, { event: 'restored', ours: false });
+  t.is(lost.state.is, 'released');
+  t.is(tell(lost.state, { event: 'empty' }).state.is, 'left');
+});
+
+test('a stopping master becomes quick, never graceful again', (t) => {
+  const quick = tell(serving, term, { event: 'stop', quick: true }, term);
+  t.deepEqual(quick.done, ['stop', 'stop']);
+  t.deepEqual(quick.state, { is: 'stopping', quick: true, reverting: null });
+});
