@@ -1,0 +1,57 @@
+/** In a thread of the worker, idle until the master's byte comes. The main thread cannot be asked any more: everything here is written at once. */
+import { writeSync } from 'node:fs';
+import { Session } from 'node:inspector';
+import { Socket } from 'node:net';
+import { workerData } from 'node:worker_threads';
+import type { StackWatch } from './abort.js';
+
+interface Frame {
+  readonly functionName: string;
+  readonly url: string;
+  readonly location: { readonly scriptId: string; readonly lineNumber: number };
+}
+
+/** Milliseconds after which the process is aborted without a stack. */
+const PATIENCE = 1000;
+const { fd, logFd, fields } = workerData as StackWatch;
+
+const order = new Socket({ fd, readable: true, writable: false });
+order.on('error', () => {});
+order.once('data', dumpAndAbort);
+
+function dumpAndAbort(): void {
+  // Replies of the other thread do not wake this one's loop.
+  setInterval(() => {}, 10);
+  setTimeout(() => abort([]), PATIENCE);
+  try {
+    askMainThread();
+  } catch {
+    // A Node without an inspector: the process ends all the same, a second later.
+  }
+}
+
+function askMainThread(): void {
+  const urls = new Map<string, string>();
+  const session = new Session();
+  session.connectToMainThread();
+  session.on('Debugger.scriptParsed', ({ params }) => urls.set(params.scriptId, params.url));
+  session.on('Debugger.paused', ({ params }) => abort(params.callFrames.map((frame) => lineOf(frame, urls))));
+  session.post('Debugger.enable');
+  session.post('Debugger.pause');
+}
+
+function lineOf({ functionName, url, location }: Frame, urls: ReadonlyMap<string, string>): string {
+  const file = url || urls.get(location.scriptId) || '?';
+  return `${functionName || '<anonymous>'} (${file}:${location.lineNumber + 1})`;
+}
+
+function abort(stack: readonly string[]): void {
+  const msg = stack.length > 0 ? `the event loop is stuck in ${stack[0]}` : 'the event loop is stuck, nobody can say where';
+  const line = { level: 'error', time: Date.now(), role: 'worker', pid: process.pid, ...fields, event: 'worker.timeout', msg, stack };
+  try {
+    writeSync(logFd, `${JSON.stringify(line)}\n`);
+  } finally {
+    // Not process.abort(), which a thread does not have. The default action: no listener could run.
+    process.kill(process.pid, 'SIGABRT');
+  }
+}

@@ -1,0 +1,55 @@
+/** In the worker, after the drop of privileges: loads the app and makes an http server of what it exports. */
+import { pathToFileURL } from 'node:url';
+import { EXIT, HoldfastError, messageOf } from '../errors.js';
+import { exportNames, lookUp } from './exports.js';
+import { resolveModule } from './module-path.js';
+import { type App, isFactory, isServable, refusal, serverFor } from './servable.js';
+import { syntaxPosition } from './syntax-position.js';
+
+export type { App } from './servable.js';
+
+/**
+ * Load the app that `MODULE[#EXPORT]` names: a file of `cwd`, else a package seen from there; ESM or CommonJS. Without a name its
+ * default export is served, else `app`, else `handler`. A function without parameters is a factory (also async) of the app.
+ *
+ * @throws HoldfastError (EXIT.app); what the app itself threw is its `cause`
+ */
+export async function loadApp(spec: string, cwd: string): Promise<App> {
+  const hash = spec.lastIndexOf('#');
+  const [module, name] = hash === -1 ? [spec, undefined] : [spec.slice(0, hash), spec.slice(hash + 1)];
+  try {
+    const namespace: unknown = await importFile(resolveModule(module, cwd));
+    return await serve(namespace, name);
+  } catch (error) {
+    throw new HoldfastError(`cannot load ${spec}: ${sentenceOf(error)}`, EXIT.app, { cause: error instanceof HoldfastError ? error.cause : error });
+  }
+}
+
+async function serve(namespace: unknown, name: string | undefined): Promise<App> {
+  const found = lookUp(namespace, name);
+  if (found.length === 0 && name !== undefined) {
+    const others = exportNames(namespace).join(', ');
+    throw new HoldfastError(`it has no export "${name}" (it has${others === '' ? ' none' : `: ${others}`})`);
+  }
+  const chosen = found.find((each) => isFactory(each) || isServable(each)) ?? found[0];
+  const product: unknown = isFactory(chosen) ? await chosen() : chosen;
+  const app = serverFor(product);
+  if (app === undefined) throw new HoldfastError(refusal(product, isFactory(chosen)));
+  if (app.server.listening) throw new HoldfastError('its server listens already; export it without calling listen()');
+  return app;
+}
+
+async function importFile(path: string): Promise<unknown> {
+  const url = pathToFileURL(path).href;
+  try {
+    return await import(url);
+  } catch (error) {
+    const position = error instanceof SyntaxError ? syntaxPosition(error, url) : undefined;
+    throw position === undefined ? error : new HoldfastError(`${messageOf(error)} at ${position}`, EXIT.app, { cause: error });
+  }
+}
+
+/** One line: Node's own messages may go on with a "Require stack". */
+function sentenceOf(error: unknown): string {
+  return messageOf(error).split('\n', 1)[0] ?? '';
+}

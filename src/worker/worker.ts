@@ -1,0 +1,144 @@
+/** A worker (worker): loads the app in private, says ready, accepts when told to, drains when told to or when nobody holds its lease. */
+import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { Channel } from '../channel/channel.js';
+import { encodeFrame } from '../channel/frames.js';
+import { type Boot, type FromWorker, TO_WORKER, type ToWorker, WORKER_FDS } from '../channel/worker-messages.js';
+import { EXIT, HoldfastError, messageOf } from '../errors.js';
+import { type Log, openLog } from '../log/log.js';
+import { type Acceptors, listenOn } from './acceptors.js';
+import { startStackWatch } from './abort.js';
+import { type Connections, trackConnections } from './connections.js';
+import { drain, drainLimit } from './drain.js';
+import type { HeldSignals } from './held-signals.js';
+import { type App, loadApp } from './load-app.js';
+import { probe } from './probe.js';
+
+interface Loaded {
+  readonly boot: Boot;
+  readonly app: App;
+  readonly connections: Connections;
+  readonly log: Log;
+}
+
+export class Worker {
+  readonly #signals: HeldSignals;
+  readonly #channel: Channel<ToWorker, FromWorker>;
+  #loaded: Loaded | undefined;
+  #acceptors: Acceptors | undefined;
+  #leaving = false;
+  readonly #lease: Socket;
+  #heartbeat: NodeJS.Timeout | undefined;
+
+  constructor(signals: HeldSignals) {
+    this.#signals = signals;
+    // The end of the channel says nothing: our master may be dead, and another one may want us to go on. The lease decides.
+    this.#channel = new Channel<ToWorker, FromWorker>(WORKER_FDS.channel, TO_WORKER, { message: (message) => this.#hear(message), end: () => {} });
+    this.#lease = new Socket({ fd: WORKER_FDS.lease, readable: true, writable: false });
+    this.#lease
+      .on('end', () => this.#leave())
+      .on('error', () => this.#leave())
+      .resume();
+    signals.onStop((signal) => (signal === 'SIGTERM' ? this.#leave() : process.exit(EXIT.ok)));
+    process.on('uncaughtExceptionMonitor', (error) => this.#lastWords(error));
+  }
+
+  #hear(message: ToWorker): void {
+    switch (message.type) {
+      case 'boot':
+        this.#boot(message).catch((error: unknown) => this.#fail(error));
+        return;
+      case 'accept':
+        this.#accept().catch((error: unknown) => this.#fail(error));
+        return;
+      case 'drain':
+        return this.#leave();
+      case 'quit':
+        return process.exit(EXIT.ok);
+      case 'reopen':
+        return this.#loaded?.log.reopen();
+    }
+  }
+
+  async #boot(boot: Boot): Promise<void> {
+    process.title = `holdfast: worker [${boot.name}] gen ${boot.generation} slot ${boot.slot}`;
+    const app = await loadApp(boot.app, boot.cwd);
+    if (boot.keepAliveAsked || app.ours) app.server.keepAliveTimeout = boot.keepAlive;
+    const connections = trackConnections(app.server);
+    if (boot.probe !== null) await probe(app.server, boot.probe, { timeoutMs: boot.probeTimeout });
+    const { logFile: file, logLevel: level, generation: gen, name } = boot;
+    const log = openLog({ file, level, role: 'worker', gen, pid: process.pid, name }).child({ slot: boot.slot });
+    this.#loaded = { boot, app, connections, log };
+    if (boot.heartbeat > 0) {
+      this.#heartbeat = setInterval(() => this.#channel.send({ type: 'alive' }), boot.heartbeat);
+      startStackWatch(WORKER_FDS.abort, 1, { gen, name, slot: boot.slot });
+    }
+    const limit = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
+    if (limit > boot.gracefulTimeout)
+      log.info(null, `a drain may take ${limit / 1000} s, for the keep-alive timeout is longer than --graceful-timeout`);
+    this.#channel.send({ type: 'ready', drainLimit: limit });
+  }
+
+  async #accept(): Promise<void> {
+    if (this.#loaded === undefined || this.#leaving) return;
+    const { app, boot } = this.#loaded;
+    const fds = Array.from({ length: boot.listeners }, (_, position) => WORKER_FDS.listeners + position);
+    this.#acceptors = await listenOn(app.server, fds, boot.backlog);
+    this.#channel.send({ type: 'accepting' });
+  }
+
+  /** The only way out, however it was ordered. */
+  #leave(): void {
+    if (this.#leaving) return;
+    this.#leaving = true;
+    if (this.#loaded === undefined) process.exit(EXIT.ok);
+    this.#channel.send({ type: 'draining' });
+    this.#drain(this.#loaded).catch((error: unknown) => this.#fail(error));
+  }
+
+  async #drain({ boot, app, connections, log }: Loaded): Promise<void> {
+    this.#acceptors?.stop();
+    const deadlineMs = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
+    log.info('drain.start', `draining ${connections.size} connections`, { connections: connections.size });
+    const { answered, destroyed, durationMs } = await drain(connections, {
+      deadlineMs,
+      onListenerError: (error) => log.warning(null, `the app's holdfast:drain listener failed: ${messageOf(error)}`),
+    });
+    const cut = Object.entries(destroyed).filter(([, count]) => count > 0);
+    const what = cut.length === 0 ? 'nothing was cut' : `cut at the deadline: ${cut.map(([kind, count]) => `${count} ${kind}`).join(', ')}`;
+    log[cut.length === 0 ? 'info' : 'warning']('drain.end', `the last connection is gone, ${what}`, { answered, destroyed, durationMs: Math.round(durationMs) });
+    this.#letGo();
+    await this.#signals.release(deadlineMs - durationMs);
+    log.flush();
+    this.#channel.send({ type: 'farewell' }, () => process.exit(EXIT.ok));
+  }
+
+  /** What is left of the event loop is the app's own. */
+  #letGo(): void {
+    this.#channel.unref();
+    this.#lease.unref();
+    this.#heartbeat?.unref();
+  }
+
+  #fail(error: unknown): void {
+    const status = error instanceof HoldfastError ? error.exitStatus : EXIT.boot;
+    this.#say(status, error);
+    process.exit(status);
+  }
+
+  /** The app threw where nobody caught it, and Node is about to end this process. */
+  #lastWords(error: unknown): void {
+    this.#say(this.#loaded === undefined ? EXIT.app : EXIT.failed, error);
+  }
+
+  /** Written at once: there may be no next turn. */
+  #say(status: number, error: unknown): void {
+    const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
+    const stack = cause instanceof Error ? (cause.stack ?? '') : '';
+    try {
+      writeSync(WORKER_FDS.channel, encodeFrame({ type: 'failed', status, reason: messageOf(error), stack }));
+    } catch {
+      // The master is gone.
+    }
+  }
+}

@@ -1,0 +1,76 @@
+import { closeSync, openSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import test, { type ExecutionContext } from 'ava';
+import { bind, C, getSocketName, listen, setReuseAddress, socket } from '#src/sys/libc.js';
+import { listenOn } from '#src/worker/acceptors.js';
+import { trackConnections } from '#src/worker/connections.js';
+import { Client, GET, type Served } from './wire.js';
+
+/** A listening socket as a master would pass it down. */
+function listener(): { fd: number; port: number } {
+  const fd = socket(C.AF_INET);
+  setReuseAddress(fd);
+  const address = Buffer.alloc(16);
+  address.writeUInt16LE(C.AF_INET, 0);
+  address.set([127, 0, 0, 1], 4);
+  bind(fd, address);
+  listen(fd, 511);
+  return { fd, port: getSocketName(fd).readUInt16BE(2) };
+}
+
+const ask = async (t: ExecutionContext, port: number): Promise<string> => {
+  const client = await Client.connect(t, { port } as Served);
+  client.send(GET());
+  await client.until('done');
+  client.socket.destroy();
+  return client.received;
+};
+
+test('the server accepts on every descriptor, and its connections are all its own', async (t) => {
+  const server = createServer((req, res) => {
+    t.is(req.socket.constructor.name, 'Socket');
+    res.end('done');
+  });
+  const connections = trackConnections(server);
+  const listeners = [listener(), listener(), listener()];
+  const acceptors = await listenOn(server, listeners.map(({ fd }) => fd), 100);
+  t.true(server.listening);
+  for (const { port } of listeners) t.regex(await ask(t, port), /200 OK/);
+  t.is(connections.answered, 3);
+  acceptors.stop();
+});
+
+test('stopping closes the listeners and leaves connections alone', async (t) => {
+  const server = createServer((_req, res) => res.end('done'));
+  trackConnections(server);
+  const [first, second] = [listener(), listener()];
+  const acceptors = await listenOn(server, [first.fd, second.fd], 100);
+  const clients = await Promise.all([first, second].map(({ port }) => Client.connect(t, { port } as Served)));
+  for (const client of clients) {
+    client.send(GET());
+    await client.until('done');
+  }
+  acceptors.stop();
+  for (const { port } of [first, second]) {
+    const refused = await new Promise((resolve) => connect(port, '127.0.0.1').once('error', resolve).once('connect', () => resolve(undefined)));
+    t.is((refused as NodeJS.ErrnoException).code, 'ECONNREFUSED');
+  }
+  for (const client of clients) {
+    client.send(GET());
+    await client.until('done', 2);
+    client.socket.destroy();
+  }
+});
+
+test('a descriptor that cannot listen is a rejection, and none accepts', async (t) => {
+  const fd = openSync('/dev/null', 'r');
+  t.teardown(() => closeSync(fd));
+  for (const position of [0, 1]) {
+    const server = createServer();
+    const fds = [listener().fd, listener().fd];
+    fds[position] = fd;
+    await t.throwsAsync(listenOn(server, fds, 100), { message: /listen|fd|type/i });
+    t.false(server.listening);
+  }
+});

@@ -1,0 +1,99 @@
+// The two ends of the tests: a server that is tracked as a worker's is, and clients that see every byte, half-close and reset.
+import { createServer, type RequestListener, Server as HttpServer } from 'node:http';
+import { type AddressInfo, connect, type Socket, Server as NetServer } from 'node:net';
+import type { ExecutionContext } from 'ava';
+import { type Connections, type Server, trackConnections } from '#src/worker/connections.js';
+import { drain, type DrainReport } from '#src/worker/drain.js';
+
+export interface Served {
+  readonly server: HttpServer;
+  readonly connections: Connections;
+  readonly port: number;
+  /** Stop accepting and drain, as a worker does. */
+  drain(deadlineMs?: number): Promise<DrainReport>;
+}
+
+export async function serve(t: ExecutionContext, app: RequestListener | Server, keepAliveTimeout = 5000): Promise<Served> {
+  const server = (typeof app === 'function' ? createServer(app) : app) as HttpServer;
+  server.keepAliveTimeout = keepAliveTimeout;
+  const connections = trackConnections(server);
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  t.teardown(() => {
+    NetServer.prototype.close.call(server);
+    for (const { accepted } of connections.open) accepted.destroy();
+  });
+  return {
+    server,
+    connections,
+    port: (server.address() as AddressInfo).port,
+    drain: (deadlineMs = 10_000) => {
+      NetServer.prototype.close.call(server);
+      return drain(connections, { deadlineMs });
+    },
+  };
+}
+
+export type Ending = 'end' | 'reset';
+
+export class Client {
+  received = '';
+  /** How the server ended it. */
+  readonly ended: Promise<Ending>;
+  readonly socket: Socket;
+
+  constructor(socket: Socket) {
+    this.socket = socket;
+    socket.setEncoding('latin1');
+    socket.on('data', (text: string) => {
+      this.received += text;
+    });
+    this.ended = new Promise((resolve) => {
+      socket.once('end', () => resolve('end'));
+      socket.once('error', () => resolve('reset'));
+    });
+  }
+
+  static async connect(t: ExecutionContext, { port }: Served, allowHalfOpen = false): Promise<Client> {
+    const socket = connect({ port, host: '127.0.0.1', allowHalfOpen });
+    t.teardown(() => socket.destroy());
+    await new Promise((resolve) => socket.once('connect', resolve));
+    return new Client(socket);
+  }
+
+  send(...parts: string[]): void {
+    this.socket.write(parts.join(''));
+  }
+
+  /** Resolves as soon as what has been received contains this many of that. */
+  async until(what: string, times = 1): Promise<void> {
+    while (this.count(what) < times) {
+      await new Promise<void>((resolve, reject) => {
+        this.socket.once('data', () => resolve());
+        this.socket.once('close', () => reject(new Error(`closed before "${what}" came ${times} times:\n${this.received}`)));
+      });
+    }
+  }
+
+  count(what: string): number {
+    return this.received.toLowerCase().split(what.toLowerCase()).length - 1;
+  }
+}
+
+export const GET = (path = '/'): string => `GET ${path} HTTP/1.1\r\nHost: a\r\n\r\n`;
+export const POST = (path: string, body: string, length = body.length): string =>
+  `POST ${path} HTTP/1.1\r\nHost: a\r\nContent-Length: ${length}\r\n\r\n${body}`;
+export const CLOSE = 'Connection: close\r\n';
+
+export interface Gate<T = void> {
+  readonly opened: Promise<T>;
+  open(value: T): void;
+}
+
+/** A promise that somebody else keeps. */
+export function gate<T = void>(): Gate<T> {
+  let open: (value: T) => void = () => {};
+  const opened = new Promise<T>((resolve) => {
+    open = resolve;
+  });
+  return { opened, open };
+}
