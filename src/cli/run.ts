@@ -1,0 +1,58 @@
+/** From the command line to a role: keeper or master. The only file that ends the process. */
+import { readFileSync } from 'node:fs';
+import { EXIT, HoldfastError } from '../errors.js';
+import { complain } from '../log/complain.js';
+import { type Command, readCommand } from '../master/command.js';
+import { helpText, readSettings, type Settings } from '../settings/index.js';
+import type { deliverSignals } from './trap.js';
+
+/** A stop by signal is status 0; anything that was not foreseen is a failure with its stack, for it is our fault. */
+export async function run(deliver: typeof deliverSignals): Promise<void> {
+  try {
+    process.exit(await runRole(deliver));
+  } catch (error) {
+    complain(error);
+    process.exit(error instanceof HoldfastError ? error.exitStatus : EXIT.failed);
+  }
+}
+
+async function runRole(deliver: typeof deliverSignals): Promise<number> {
+  const request = readSettings(process.argv.slice(2), process.env);
+  if (request.kind === 'help') return print(helpText());
+  if (request.kind === 'version') return print(`holdfast ${version()} (node ${process.version})\n`);
+  const command = readCommand();
+  if (wantsKeeper()) return keeper(command, deliver);
+  return master(command, request.settings, deliver);
+}
+
+/** On a terminal, and not below a keeper or in the place of another master already. */
+function wantsKeeper(): boolean {
+  const { HOLDFAST_KEEPER: kept, HOLDFAST_HANDOVER: handedOver } = process.env;
+  const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
+  return terminal && kept === undefined && handedOver === undefined;
+}
+
+async function keeper(command: Command, deliver: typeof deliverSignals): Promise<number> {
+  const { keep } = await import('../keeper/keeper.js');
+  const { signal, ended } = keep(command);
+  process.title = 'holdfast: keeper';
+  deliver(signal);
+  return ended;
+}
+
+async function master(command: Command, settings: Settings, deliver: typeof deliverSignals): Promise<number> {
+  const { startMaster } = await import('../master/start.js');
+  const departure = await startMaster(command, settings, version(), deliver);
+  if (departure.reason !== undefined) complain(new Error(departure.reason), departure.log);
+  return departure.status;
+}
+
+function print(text: string): number {
+  process.stdout.write(text);
+  return EXIT.ok;
+}
+
+function version(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as { readonly version: string };
+  return version;
+}

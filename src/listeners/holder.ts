@@ -1,0 +1,123 @@
+/** Who has an address that is in use (master): /proc/net, then every process's descriptors. proc(5), proc_pid_net(5). */
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { endianness } from 'node:os';
+import { basename } from 'node:path';
+import { type Address, overlap, tcpAddress } from './address.js';
+import { isDraftOf } from './draft-name.js';
+
+const LISTENING = '0A';
+
+/** A process that holds a socket. */
+interface Holder {
+  readonly pid: number;
+  readonly parent: number;
+}
+
+/** "in use by node (pid 4711)"; or "in use", where the holder is another user's, another container's, or not to be found on this system. */
+export function holderOf(address: Address): string {
+  const pid = holderPid(address);
+  return pid === undefined ? 'in use' : `in use by ${nameOf(pid)} (pid ${pid})`;
+}
+
+/** Names of the unix sockets that exist, as they were bound; undefined where the kernel has no such table. */
+export function boundNames(): ReadonlySet<string> | undefined {
+  const rows = table('unix');
+  return rows.length === 0 ? undefined : new Set(rows.map(unixName));
+}
+
+function holderPid(address: Address): number | undefined {
+  for (const inodes of candidates(address)) {
+    const holders = inodes.size === 0 ? [] : holdersOf(inodes);
+    // Workers share their master's sockets: the one whose parent is no holder speaks for all.
+    const eldest = holders.filter(({ parent }) => !holders.some(({ pid }) => pid === parent));
+    const pids = (eldest.length === 0 ? holders : eldest).map(({ pid }) => pid);
+    if (pids.length > 0) return Math.min(...pids);
+  }
+  return undefined;
+}
+
+/** Inodes of the sockets that may stand in the way, the likeliest first: one that listens, then one that is merely connected from there. */
+function candidates(address: Address): readonly ReadonlySet<string>[] {
+  if (address.is === 'unix' || address.is === 'abstract') return [new Set(table('unix').flatMap((row) => unixInode(row, address)))];
+  const sockets = table('tcp').concat(table('tcp6')).map(tcpSocket).filter((socket) => overlap(address, socket.address) || dualStack(address, socket.address));
+  return [sockets.filter(({ state }) => state === LISTENING), sockets].map((some) => new Set(some.map(({ inode }) => inode)));
+}
+
+/** A v6 socket that takes v4 connections too; the table does not say which do. */
+function dualStack(wanted: Address, held: Address): boolean {
+  return wanted.is === 'tcp4' && held.is === 'tcp6' && held.host === '::' && held.port === wanted.port;
+}
+
+function table(name: 'tcp' | 'tcp6' | 'unix'): readonly string[] {
+  try {
+    return readFileSync(`/proc/net/${name}`, 'utf8').trimEnd().split('\n').slice(1);
+  } catch {
+    return [];
+  }
+}
+
+function tcpSocket(row: string): { readonly address: Address; readonly state: string; readonly inode: string } {
+  const [, local = '', , state = '', , , , , , inode = ''] = row.trim().split(/\s+/);
+  const [host = '', port = ''] = local.split(':');
+  return { address: tcpAddress(hostBytes(host), Number.parseInt(port, 16)), state, inode };
+}
+
+/** The kernel prints words of 32 bits in the machine's own order. */
+function hostBytes(hex: string): readonly number[] {
+  const words = hex.match(/.{8}/g) ?? [];
+  return words.flatMap((word) => {
+    const bytes = [...Buffer.from(word, 'hex')];
+    return endianness() === 'LE' ? bytes.reverse() : bytes;
+  });
+}
+
+/** `Num: RefCount Protocol Flags Type St Inode Path`; a path may hold blanks, and an abstract one begins with @. */
+function unixInode(row: string, address: { readonly is: 'unix'; readonly path: string } | { readonly is: 'abstract'; readonly name: string }): readonly string[] {
+  const name = unixName(row);
+  const found = address.is === 'abstract' ? name === `@${address.name}` : name === address.path || isDraftOf(name, address.path);
+  return found ? [row.trim().split(/\s+/)[6] ?? ''] : [];
+}
+
+function unixName(row: string): string {
+  return /^\S+(?:\s+\S+){6} (.*)$/.exec(row.trimStart())?.[1] ?? '';
+}
+
+function holdersOf(inodes: ReadonlySet<string>): readonly Holder[] {
+  const pids = list('/proc').filter((name) => /^\d+$/.test(name));
+  return pids.filter((pid) => holds(pid, inodes)).map((pid) => ({ pid: Number(pid), parent: parentOf(pid) }));
+}
+
+function holds(pid: string, inodes: ReadonlySet<string>): boolean {
+  return list(`/proc/${pid}/fd`).some((fd) => {
+    const inode = /^socket:\[(\d+)\]$/.exec(attempt(() => readlinkSync(`/proc/${pid}/fd/${fd}`)))?.[1];
+    return inode !== undefined && inodes.has(inode);
+  });
+}
+
+function parentOf(pid: string): number {
+  return Number(/^PPid:\s+(\d+)$/m.exec(attempt(() => readFileSync(`/proc/${pid}/status`, 'utf8')))?.[1] ?? 0);
+}
+
+/** Node 24 calls its main thread MainThread, and our title is "holdfast: master ..." cut to 15 bytes. */
+function nameOf(pid: number): string {
+  const name = attempt(() => readFileSync(`/proc/${pid}/comm`, 'utf8')).trim().split(':')[0] ?? '';
+  if (name !== 'MainThread' && name !== '') return name;
+  return basename(attempt(() => readlinkSync(`/proc/${pid}/exe`))) || 'a process';
+}
+
+function list(directory: string): readonly string[] {
+  try {
+    return readdirSync(directory);
+  } catch {
+    return [];
+  }
+}
+
+/** Processes end while they are looked at, and those of other users are not shown. */
+function attempt(read: () => string): string {
+  try {
+    return read();
+  } catch {
+    return '';
+  }
+}

@@ -1,0 +1,13 @@
+export { type Access, type Address, formatAddress, parseLabel } from './address.js';
+export { bindListener } from './bind.js';
+export { type Bound, bindAll } from './bind-all.js';
+export { closeListener, removeSocketFile } from './close.js';
+export { decodeListeners, encodeListeners, type Inheritance } from './encode.js';
+export { holderOf } from './holder.js';
+export { inheritListener } from './inherit.js';
+export { listen } from './listen.js';
+export type { Listener, SocketFile } from './listener.js';
+export { type Match, matchListeners, type Overlap } from './match.js';
+export { type Bind, parseBind } from './parse.js';
+export { queueLength } from './queue.js';
+export { resolveBinds } from './resolve.js';

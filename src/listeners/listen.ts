@@ -1,0 +1,25 @@
+/** From bound to listening (master). Nobody here accepts: the queue is the workers' affair. */
+import * as libc from '../sys/libc.js';
+import { parseLabel } from './address.js';
+import { complaint } from './complaints.js';
+import type { Listener } from './listener.js';
+import { publish } from './socket-file.js';
+
+/**
+ * From now on connections are queued; then a unix path is renamed into place, so that nobody who finds it is refused.
+ * A second call only changes the backlog.
+ * @param backlog connections that may wait to be accepted; the kernel cuts it to net.core.somaxconn
+ * @throws HoldfastError: another socket began to listen there since the bind. listen(2), rename(2)
+ */
+export function listen(listener: Listener, backlog: number): void {
+  const address = parseLabel(listener.address);
+  const bound = parseLabel(listener.bound);
+  try {
+    // Connections take it over, and without it those in TIME_WAIT would keep the next start from binding.
+    if (bound !== undefined && 'port' in bound) libc.setReuseAddress(listener.fd);
+    libc.listen(listener.fd, backlog);
+    if (address?.is === 'unix' && listener.socketFile !== undefined) publish(address, listener.socketFile);
+  } catch (error) {
+    throw bound === undefined ? error : complaint(error, bound);
+  }
+}

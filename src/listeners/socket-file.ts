@@ -1,0 +1,147 @@
+/** A unix socket's way onto its path: bound beside it, renamed over it when it listens, removed if it is still ours (master). */
+import { randomBytes } from 'node:crypto';
+import { type BigIntStats, closeSync, lchownSync, lstatSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { bind, connect, groupId, setNonBlocking, socket, userId } from '../sys/libc.js';
+import type { Access, UnixAddress } from './address.js';
+import { codeOf, refusal } from './complaints.js';
+import { draftName, isDraftOf } from './draft-name.js';
+import { boundNames, holderOf } from './holder.js';
+import type { SocketFile } from './listener.js';
+import { encodeName, familyOf } from './socket-name.js';
+
+const TOKEN_BYTES = 3;
+const ATTEMPTS = 5;
+
+/** Binds `fd` under a draft name with its final owner and mode. Throws HoldfastError, or the system's own error. */
+export function bindDraft(fd: number, address: UnixAddress): SocketFile {
+  const owner = ownerOf(address);
+  refuseOccupied(address);
+  sweep(address.path);
+  const draft = bindSomewhere(fd, address);
+  try {
+    if (owner !== undefined) lchownSync(draft, owner.uid, owner.gid);
+    const { dev, ino } = lstatSync(draft, { bigint: true });
+    return { dev: String(dev), ino: String(ino), draft };
+  } catch (error) {
+    unlinkSync(draft);
+    if (codeOf(error) !== 'EPERM') throw error;
+    throw refusal(`unix:${address.path}`, 'cannot give it to that user and group: not started as root', error);
+  }
+}
+
+/** Moves a draft onto its path. Once it is there, nothing happens. */
+export function publish(address: UnixAddress, file: SocketFile): void {
+  if (file.draft === undefined || isFile(address.path, file)) return;
+  if (!isFile(file.draft, file)) throw refusal(`unix:${address.path}`, `somebody removed ${file.draft}, which was to become it`);
+  // Since the bind, another instance may have started to listen there.
+  refuseOccupied(address);
+  renameSync(file.draft, address.path);
+}
+
+/** Removes `path` if it still is this very file. Certain while the socket is open: until then its inode's number belongs to nobody else. */
+export function removeIfOurs(path: string, file: SocketFile): void {
+  try {
+    if (isFile(path, file)) unlinkSync(path);
+  } catch (error) {
+    // Whoever leaves has lost the right to its directory, or the directory itself: it leaves all the same.
+    if (codeOf(error) === undefined) throw error;
+  }
+}
+
+/** What stands at a path now, if that is a socket. */
+export function socketFileAt(path: string): SocketFile | undefined {
+  const found = look(path);
+  return found?.isSocket() === true ? { dev: String(found.dev), ino: String(found.ino) } : undefined;
+}
+
+/** Whether nothing at all stands at a path. */
+export function isFree(path: string): boolean {
+  return look(path) === undefined;
+}
+
+function isFile(path: string, file: SocketFile): boolean {
+  const found = look(path);
+  return found !== undefined && String(found.dev) === file.dev && String(found.ino) === file.ino;
+}
+
+function look(path: string): BigIntStats | undefined {
+  return lstatSync(path, { bigint: true, throwIfNoEntry: false });
+}
+
+/** A rename replaces whatever is there: only a socket on which nobody answers may be lost. */
+function refuseOccupied(address: UnixAddress): void {
+  const label = `unix:${address.path}`;
+  const found = look(address.path);
+  if (found === undefined) return;
+  if (!found.isSocket()) throw refusal(label, 'a file that is no socket stands there (move it away, or name another path)');
+  const state = tryConnect(address);
+  if (state === 'denied') throw refusal(label, "another user's socket stands there");
+  if (state === 'answered') throw refusal(label, holderOf(address));
+}
+
+function tryConnect(address: UnixAddress): 'answered' | 'dead' | 'denied' {
+  const fd = socket(familyOf(address));
+  try {
+    setNonBlocking(fd);
+    connect(fd, encodeName(address));
+    return 'answered';
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === 'EACCES' || code === 'EPERM') return 'denied';
+    // A full queue (EAGAIN) and a datagram socket (EPROTOTYPE) are alive as well.
+    return code === 'ECONNREFUSED' || code === 'ENOENT' ? 'dead' : 'answered';
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function bindSomewhere(fd: number, address: UnixAddress): string {
+  for (let attempt = 1; ; attempt += 1) {
+    const draft = draftName(address.path, randomBytes(TOKEN_BYTES).toString('hex'));
+    try {
+      withMode(address.access?.mode, () => bind(fd, encodeName({ is: 'unix', path: draft })));
+      return draft;
+    } catch (error) {
+      if (codeOf(error) !== 'EADDRINUSE' || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** By the umask and not by chmod(2), which would follow a link that the owner of the directory puts in the file's place. */
+function withMode(mode: number | undefined, act: () => void): void {
+  if (mode === undefined) return act();
+  const before = process.umask(0o777 & ~mode);
+  try {
+    act();
+  } finally {
+    process.umask(before);
+  }
+}
+
+/** Drafts of instances that were killed before they listened. One that a process has bound stays, whoever it is. */
+function sweep(path: string): void {
+  const bound = boundNames();
+  if (bound === undefined) return;
+  try {
+    const drafts = readdirSync(dirname(path)).map((name) => join(dirname(path), name)).filter((name) => isDraftOf(name, path));
+    for (const draft of drafts) if (!bound.has(draft) && socketFileAt(draft) !== undefined) unlinkSync(draft);
+  } catch (error) {
+    // Another's in a sticky directory, or a directory that may be written and not read: litter, and no reason not to start.
+    if (codeOf(error) === undefined) throw error;
+  }
+}
+
+function ownerOf({ path, access }: UnixAddress): { readonly uid: number; readonly gid: number } | undefined {
+  if (access?.user === undefined && access?.group === undefined) return undefined;
+  return { uid: numberOf('user', access, userId, path), gid: numberOf('group', access, groupId, path) };
+}
+
+/** -1 leaves it as it is. chown(2). */
+function numberOf(kind: 'user' | 'group', access: Access, find: (name: string) => number | undefined, path: string): number {
+  const name = access[kind];
+  if (name === undefined) return -1;
+  const id = /^\d{1,9}$/.test(name) ? Number(name) : find(name);
+  if (id === undefined) throw refusal(`unix:${path}`, `there is no ${kind} "${name}"`);
+  return id;
+}

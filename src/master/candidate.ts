@@ -1,0 +1,172 @@
+/**
+ * The next master as the incumbent sees it (master): double-forked, so that it is nobody's child when it reports to systemd,
+ * and known by its channel and its process groups alone.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import type { Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Channel, type ChannelEnd } from '../channel/channel.js';
+import { claimSuccession, createLease, createSuccession, type Lease } from '../channel/lease.js';
+import { CANDIDATE_FDS, FROM_CANDIDATE, type FromCandidate, HANDOVER_VERSION, type Handover, type ToCandidate } from '../channel/master-messages.js';
+import { messageOf } from '../errors.js';
+import { anyAlive, killGroup } from '../sys/process-group.js';
+
+export interface CandidateOrder {
+  readonly argv: readonly [string, ...string[]];
+  readonly directory: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** HOLDFAST_FDS, and the descriptors in its order. */
+  readonly encodedListeners: string;
+  readonly listeners: readonly number[];
+  readonly handover: Handover;
+  /** The writing end of the incumbent's lease, and the right to succeed it. */
+  readonly lease: number;
+  readonly succession: number;
+  readonly keeper: number | undefined;
+}
+
+export interface CandidateListener {
+  message(message: FromCandidate): void;
+  end(how: ChannelEnd): void;
+}
+
+const LAST_WORDS = 2_000;
+
+export class Candidate {
+  /** Its workers' lease, which both masters hold. */
+  readonly #lease: Lease = createLease();
+  readonly #succession = createSuccession();
+  readonly #words: number | undefined = unlinkedFile();
+  readonly #channel: Channel<FromCandidate, ToCandidate>;
+  readonly #groups: number[] = [];
+  #pid: number | undefined;
+  #leaseHeld = true;
+
+  constructor(order: CandidateOrder, listener: CandidateListener) {
+    const stdio: (number | 'ignore' | 'inherit' | 'pipe')[] = ['ignore', 'inherit', this.#words ?? 'inherit', ...order.listeners];
+    const place = (position: number, what: number | 'pipe') => {
+      stdio[3 + order.listeners.length + position] = what;
+    };
+    place(CANDIDATE_FDS.channel, 'pipe');
+    place(CANDIDATE_FDS.leaseReading, this.#lease.reading);
+    place(CANDIDATE_FDS.leaseWriting, this.#lease.writing);
+    place(CANDIDATE_FDS.incumbentLease, order.lease);
+    place(CANDIDATE_FDS.incumbentSuccession, order.succession);
+    place(CANDIDATE_FDS.succession, this.#succession);
+    place(CANDIDATE_FDS.stderr, 2);
+    if (order.keeper !== undefined) place(CANDIDATE_FDS.keeper, order.keeper);
+    const [shell, ...args] = intermediate(order.argv, stdio.length);
+    const child = spawn(shell, args, {
+      cwd: order.directory,
+      detached: true,
+      env: {
+        ...order.env,
+        PWD: order.directory,
+        HOLDFAST_HANDOVER: String(HANDOVER_VERSION),
+        HOLDFAST_FDS: order.encodedListeners,
+        HOLDFAST_PREDECESSOR: String(process.pid),
+      },
+      stdio,
+    });
+    child.once('error', (error) => listener.message({ type: 'failed', status: 1, reason: `cannot start in ${order.directory}: ${error.message}` }));
+    if (child.pid !== undefined) this.#groups.push(child.pid);
+    this.#channel = new Channel<FromCandidate, ToCandidate>(
+      child.stdio.at(3 + order.listeners.length + CANDIDATE_FDS.channel) as Socket,
+      FROM_CANDIDATE,
+      listener,
+    );
+    this.#channel.send(order.handover);
+  }
+
+  get pid(): number | undefined {
+    return this.#pid;
+  }
+
+  /** The right to be in charge after it: true for one of all who ask. */
+  claimSuccession(): boolean {
+    return claimSuccession(this.#succession);
+  }
+
+  get connected(): boolean {
+    return this.#channel.open;
+  }
+
+  /** It said who it is. It leads a group of its own from then on. */
+  introduce(pid: number): void {
+    this.#pid = pid;
+    if (!this.#groups.includes(pid)) this.#groups.push(pid);
+  }
+
+  send(message: ToCandidate, sent?: () => void): void {
+    this.#channel.send(message, sent);
+  }
+
+  /** All of it, workers and their children included: it never served anybody. */
+  kill(): void {
+    for (const group of this.#groups) killGroup(group);
+  }
+
+  /** The master alone. Its workers drain, for nobody holds their lease any more. */
+  behead(): void {
+    if (this.#pid === undefined) return;
+    try {
+      process.kill(this.#pid, 'SIGKILL');
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    }
+    this.dropLease();
+  }
+
+  /** True when no process of it is left. */
+  get cleared(): boolean {
+    return !anyAlive(this.#groups);
+  }
+
+  /** Let its workers be its own affair. */
+  dropLease(): void {
+    if (!this.#leaseHeld) return;
+    this.#leaseHeld = false;
+    closeSync(this.#lease.writing);
+    closeSync(this.#lease.reading);
+  }
+
+  /** What it wrote to stderr before it could log. */
+  lastWords(): string {
+    if (this.#words === undefined) return '';
+    const size = fstatSync(this.#words).size;
+    const text = Buffer.alloc(Math.min(size, LAST_WORDS));
+    readSync(this.#words, text, 0, text.length, size - text.length);
+    return text.toString().trim();
+  }
+
+  /** Let go of everything that is about it. */
+  close(): void {
+    this.#channel.close();
+    this.dropLease();
+    closeSync(this.#succession);
+    if (this.#words !== undefined) closeSync(this.#words);
+  }
+}
+
+/** A process that starts the command in the background and exits at once: its child becomes nobody's, or the keeper's. */
+function intermediate(argv: readonly [string, ...string[]], descriptors: number): readonly [string, ...string[]] {
+  if (existsSync('/bin/sh')) return ['/bin/sh', '-c', '"$0" "$@" & exit 0', ...argv];
+  const stdio = `Array.from({ length: ${descriptors} }, (_, fd) => fd)`;
+  const start = `const [file, ...args] = process.argv.slice(1); require('child_process').spawn(file, args, { stdio: ${stdio} }).unref()`;
+  return [process.execPath, '-e', start, '--', ...argv];
+}
+
+/** Where stderr goes until the candidate can speak: a file, so that no process's death is another's broken pipe. */
+function unlinkedFile(): number | undefined {
+  try {
+    const directory = mkdtempSync(join(tmpdir(), 'holdfast-'));
+    const file = openSync(join(directory, 'words'), 'wx+', 0o600);
+    rmSync(directory, { recursive: true });
+    return file;
+  } catch (error) {
+    process.emitWarning(`no file for a candidate's last words: ${messageOf(error)}`);
+    return undefined;
+  }
+}

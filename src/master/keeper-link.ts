@@ -1,0 +1,29 @@
+/** A master's end of the socket to the keeper, which all generations share (master). */
+import { writeSync } from 'node:fs';
+import { Socket } from 'node:net';
+import { encodeFrame } from '../channel/frames.js';
+import type { ToKeeper } from '../channel/keeper-messages.js';
+
+export class KeeperLink {
+  readonly fd: number;
+  readonly #socket: Socket;
+
+  /** `lost` is called when the keeper is gone: nobody who watches its pid knows of us any more. */
+  constructor(fd: number, lost: () => void) {
+    this.fd = fd;
+    this.#socket = new Socket({ fd, readable: true, writable: false });
+    this.#socket.once('end', lost);
+    this.#socket.on('error', () => {});
+    this.#socket.resume();
+    this.#socket.unref();
+  }
+
+  /** Written at once: the next thing that a master does may be to exit. One small write is never torn. unix(7). */
+  tell(message: ToKeeper): void {
+    try {
+      writeSync(this.fd, encodeFrame(message));
+    } catch {
+      // It is gone, and `lost` says so.
+    }
+  }
+}

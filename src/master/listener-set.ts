@@ -1,0 +1,78 @@
+/** The listeners of one generation (master): adopted, bound, listened on, handed on, let go. The master never accepts. */
+import {
+  bindAll,
+  closeListener,
+  type Listener,
+  listen,
+  matchListeners,
+  parseBind,
+  queueLength,
+  removeSocketFile,
+  resolveBinds,
+} from '../listeners/index.js';
+import type { Log } from '../log/log.js';
+
+const QUEUE_POLL = 5;
+/** For connections that go on coming to an address that is given up. Milliseconds. */
+const QUEUE_LIMIT = 1_000;
+
+export class ListenerSet {
+  readonly #adopted: readonly Listener[];
+  readonly #bound: readonly Listener[];
+  #open = true;
+
+  /** Throws HoldfastError: in use, not permitted, nonsense. */
+  static async settle(binds: readonly string[], base: string, inherited: readonly Listener[], log: Log): Promise<ListenerSet> {
+    const wanted = await resolveBinds(binds.map(parseBind), base);
+    const match = matchListeners(inherited, wanted);
+    for (const listener of match.drop) closeListener(listener);
+    const { listeners, warnings } = await bindAll(match.bind, match.overlaps);
+    for (const warning of warnings) log.warning(null, warning);
+    return new ListenerSet(match.adopt, listeners);
+  }
+
+  private constructor(adopted: readonly Listener[], bound: readonly Listener[]) {
+    this.#adopted = adopted;
+    this.#bound = bound;
+  }
+
+  get all(): readonly Listener[] {
+    return [...this.#adopted, ...this.#bound];
+  }
+
+  get adopted(): readonly Listener[] {
+    return this.#adopted;
+  }
+
+  get bound(): readonly Listener[] {
+    return this.#bound;
+  }
+
+  /** From now on connections to the new addresses are queued. Throws HoldfastError. */
+  listen(backlog: number): void {
+    for (const listener of this.#bound) listen(listener, backlog);
+  }
+
+  /** Resolves when nothing waits on the listeners at these positions, or after a second. */
+  async emptied(positions: readonly number[]): Promise<void> {
+    const waiting = positions.flatMap((position) => this.all[position] ?? []);
+    const limit = performance.now() + QUEUE_LIMIT;
+    while (this.#open && waiting.some((listener) => queueLength(listener) > 0) && performance.now() < limit)
+      await new Promise((resolve) => setTimeout(resolve, QUEUE_POLL));
+  }
+
+  /** Give the descriptors up; whoever else holds them goes on. */
+  close(): void {
+    if (!this.#open) return;
+    this.#open = false;
+    for (const listener of this.all) closeListener(listener);
+  }
+
+  /** Remove the unix sockets' files at these positions, as far as they are still ours. */
+  removeFiles(positions: readonly number[]): void {
+    for (const position of positions) {
+      const listener = this.all[position];
+      if (listener !== undefined) removeSocketFile(listener);
+    }
+  }
+}

@@ -1,0 +1,757 @@
+/**
+ * The arbiter (master): signals, messages, exits and the clock only enqueue, and one loop takes one event per turn. What follows from an
+ * event is decided by the tables in upgrade/; this file does it.
+ */
+import { performance } from 'node:perf_hooks';
+import type { MasterSignal } from './signals.js';
+import type { ChannelEnd } from '../channel/channel.js';
+import { type FromCandidate, SPOKEN, type ToCandidate } from '../channel/master-messages.js';
+import { EXIT, HoldfastError, messageOf } from '../errors.js';
+import { encodeListeners } from '../listeners/index.js';
+import type { Log } from '../log/log.js';
+import { Pidfile } from '../pidfile/index.js';
+import { type Candidacy, type CandidacyEffect, type CandidacyEvent, candidacy, newCandidacy, type Stop } from '../upgrade/candidacy.js';
+import { type Incumbency, type IncumbencyEffect, type IncumbencyEvent, incumbencyOf } from '../upgrade/incumbency.js';
+import { DRAIN_PATIENCE, LATE } from '../upgrade/limits.js';
+import { Candidate } from './candidate.js';
+import { Cohort } from './cohort.js';
+import { ListenerSet } from './listener-set.js';
+import type { Origin } from './origin.js';
+import { isThere, type Release, resolveRelease } from './release.js';
+import { workerOrder } from './worker-order.js';
+import type { WorkerEnd, WorkerOrder, WorkerProcess } from './worker-process.js';
+
+type Event =
+  | { readonly for: 'candidacy'; readonly event: CandidacyEvent }
+  | { readonly for: 'incumbency'; readonly event: IncumbencyEvent }
+  | { readonly for: 'either'; readonly event: Extract<CandidacyEvent, { readonly event: 'stop' | 'upgrade' | 'reload' | 'deadline' }> }
+  | { readonly for: 'workers'; readonly act: () => void };
+
+/** Between two looks at the clock, in milliseconds: when nothing is going on, when something is, and while a candidate's end is awaited. */
+const TICK = { idle: 1_000, busy: 100, hurried: 20 } as const;
+
+export interface Departure {
+  readonly status: number;
+  /** Why it failed. */
+  readonly reason?: string;
+  readonly log: Log;
+}
+
+export class Master {
+  readonly #origin: Origin;
+  readonly #log: Log;
+  readonly #step: ReturnType<typeof incumbencyOf>;
+  readonly #departed: (departure: Departure) => void;
+  readonly #queue: Event[] = [];
+  #turning = false;
+
+  #candidacy: Candidacy;
+  #incumbency: Incumbency = { is: 'serving' };
+  #inCharge = false;
+  /** The incumbent knows why this candidate gives up. */
+  #told = false;
+  #readyLogged = false;
+
+  #wanted: number;
+  /** WINCH: no workers until HUP. */
+  #drained = false;
+  #release: Release | undefined;
+  #cohort: Cohort | undefined;
+  /** The workers that a reload starts. */
+  #next: Cohort | undefined;
+  readonly #cohorts = new Set<Cohort>();
+
+  #listeners: ListenerSet | undefined;
+  #pidfile: Pidfile | undefined;
+  #candidate: Candidate | undefined;
+  /** Positions of the listeners that the candidate goes on with. */
+  #kept: readonly number[] = [];
+  #reverting: { readonly exposed: boolean; readonly killAt: number } | undefined;
+  #clearing = false;
+  #retireeKillAt = Number.POSITIVE_INFINITY;
+  #departure: Omit<Departure, 'log'> = { status: EXIT.ok };
+  #leaving = false;
+  #tickDue = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(origin: Origin, departed: (departure: Departure) => void) {
+    this.#origin = origin;
+    this.#log = origin.log;
+    this.#departed = departed;
+    this.#wanted = origin.settings.workers;
+    this.#step = incumbencyOf(origin.settings.upgradeTimeout * 1000);
+    this.#candidacy = origin.before === undefined ? { is: 'first' } : newCandidacy(performance.now(), origin.before.deadline);
+  }
+
+  /** Begin. Everything that fails from here on ends in a departure. */
+  start(): void {
+    this.#log.info('master.start', `${this.#origin.before === undefined ? 'starting' : 'candidate'} of generation ${this.#origin.generation}`, {
+      app: this.#origin.settings.app,
+      workers: this.#wanted,
+    });
+    this.#origin.before?.predecessor.listen({
+      message: (message) => this.#hearPredecessor(message),
+      end: (how) => this.#predecessorEnded(how),
+    });
+    this.#tick();
+    this.#prepare().catch((error: unknown) => this.#loadFailed(error));
+  }
+
+  signal(signal: MasterSignal): void {
+    this.#log.debug(null, `got ${signal}`);
+    const posts: Record<MasterSignal, () => void> = {
+      SIGTERM: () => this.#post({ for: 'either', event: { event: 'stop', quick: false } }),
+      SIGINT: () => this.#post({ for: 'either', event: { event: 'stop', quick: true } }),
+      SIGQUIT: () => this.#post({ for: 'either', event: { event: 'stop', quick: true } }),
+      SIGHUP: () => this.#post({ for: 'either', event: { event: 'reload' } }),
+      SIGUSR1: () => this.#post({ for: 'workers', act: () => this.#reopen('both') }),
+      SIGUSR2: () => this.#post({ for: 'either', event: { event: 'upgrade' } }),
+      SIGWINCH: () => this.#post({ for: 'workers', act: () => this.#drainWorkers() }),
+      SIGTTIN: () => this.#post({ for: 'workers', act: () => this.#scale(1) }),
+      SIGTTOU: () => this.#post({ for: 'workers', act: () => this.#scale(-1) }),
+    };
+    posts[signal]();
+  }
+
+  /** Nobody watches the keeper's pid any more: what was started on a terminal or in a container must not outlive it unseen. */
+  keeperLost(): void {
+    if (this.#inCharge) this.#post({ for: 'incumbency', event: { event: 'stop', quick: false } });
+  }
+
+  // The loop.
+
+  #post(event: Event): void {
+    this.#queue.push(event);
+    if (this.#turning) return;
+    this.#turning = true;
+    try {
+      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#turn(next);
+    } finally {
+      this.#turning = false;
+    }
+  }
+
+  #turn(event: Event): void {
+    if (event.for === 'workers') event.act();
+    else if (event.for === 'candidacy') this.#candidacyTurn(event.event);
+    else if (event.for === 'incumbency') this.#incumbencyTurn(event.event);
+    else if (this.#candidacy.is === 'incumbent') this.#incumbencyTurn(event.event);
+    else this.#candidacyTurn(event.event);
+    if (this.#candidacy.is === 'incumbent' && this.#empty) this.#incumbencyTurn({ event: 'empty' });
+    if (this.#leaving) this.#leaveWhenEmpty();
+  }
+
+  #candidacyTurn(event: CandidacyEvent): void {
+    const { state, effects } = candidacy(this.#candidacy, event, performance.now());
+    if (state.is !== this.#candidacy.is) this.#log.debug(null, `${this.#candidacy.is}: ${event.event}: ${state.is}`);
+    this.#candidacy = state;
+    for (const effect of effects) this.#doForCandidacy(effect);
+  }
+
+  #incumbencyTurn(event: IncumbencyEvent): void {
+    const { state, effects } = this.#step(this.#incumbency, event, performance.now());
+    if (state.is !== this.#incumbency.is) this.#log.debug(null, `${this.#incumbency.is}: ${event.event}: ${state.is}`);
+    this.#incumbency = state;
+    for (const effect of effects) this.#doForIncumbency(effect);
+    this.#hurry();
+  }
+
+  get #empty(): boolean {
+    return [...this.#cohorts].every((cohort) => cohort.empty) && this.#reverting === undefined && this.#origin.before?.predecessor.alive !== true;
+  }
+
+  // The clock.
+
+  #tick(): void {
+    clearTimeout(this.#timer);
+    const now = performance.now();
+    const late = this.#tickDue === 0 ? 0 : now - this.#tickDue;
+    if (late > LATE) this.#rearm(late);
+    else this.#judge(now);
+    this.#schedule(this.#pace());
+  }
+
+  #schedule(delay: number): void {
+    clearTimeout(this.#timer);
+    this.#tickDue = performance.now() + delay;
+    this.#timer = setTimeout(() => this.#tick(), delay);
+  }
+
+  /** Something began that wants a closer look at the clock. */
+  #hurry(): void {
+    if (this.#tickDue - performance.now() > this.#pace()) this.#schedule(this.#pace());
+  }
+
+  #pace(): number {
+    if (this.#reverting !== undefined) return TICK.hurried;
+    const quiet = this.#candidacy.is === 'incumbent' && this.#incumbency.is === 'serving' && this.#cohort?.workers.length === this.#cohort?.accepting;
+    return quiet ? TICK.idle : TICK.busy;
+  }
+
+  #judge(now: number): void {
+    for (const cohort of this.#cohorts) cohort.tick(now);
+    if (this.#reverting !== undefined) this.#watchEnd(now, this.#reverting);
+    if (now > this.#retireeKillAt) this.#killRetiree();
+    const state = this.#candidacy.is === 'incumbent' ? this.#incumbency : this.#candidacy;
+    if ('deadline' in state && now > state.deadline) this.#post({ for: 'either', event: { event: 'deadline' } });
+  }
+
+  #rearm(late: number): void {
+    this.#log.warning(null, `was stopped, or the machine slept, for ${Math.round(late)} ms: all deadlines begin again from here`);
+    for (const cohort of this.#cohorts) cohort.rearm(late);
+    if ('deadline' in this.#candidacy) this.#candidacy = { ...this.#candidacy, deadline: this.#candidacy.deadline + late };
+    if ('deadline' in this.#incumbency) this.#incumbency = { ...this.#incumbency, deadline: this.#incumbency.deadline + late };
+    if (this.#reverting !== undefined) this.#reverting = { ...this.#reverting, killAt: this.#reverting.killAt + late };
+    this.#retireeKillAt += late;
+  }
+
+  // Starting.
+
+  async #prepare(): Promise<void> {
+    const { settings, base, before } = this.#origin;
+    this.#listeners = await ListenerSet.settle(settings.bind, base, before?.inherited ?? [], this.#log);
+    for (const listener of this.#listeners.adopted) this.#logListener('listener.inherited', listener.bound);
+    if (settings.pid !== undefined) this.#pidfile = before === undefined ? await Pidfile.claim(settings.pid) : await Pidfile.propose(settings.pid);
+    this.#release = resolveRelease(settings.app, this.#origin.command.directory, settings.chdir);
+    this.#post({ for: 'workers', act: () => this.#startCohort() });
+  }
+
+  #startCohort(): void {
+    if (this.#leaving || this.#release === undefined) return;
+    const release = this.#release;
+    const cohort: Cohort = this.#newCohort(release, {
+      ready: () => this.#post({ for: 'candidacy', event: { event: 'loaded' } }),
+      accepting: () => this.#accepting(),
+      failed: (status, reason, stack) => this.#loadFailed({ status, reason, stack }),
+    });
+    this.#cohort = cohort;
+    cohort.resize(this.#wanted);
+  }
+
+  #loadFailed(thrown: unknown): void {
+    const { status, reason, stack } = asFailure(thrown);
+    if (stack !== '') this.#log.debug(null, stack);
+    this.#post({ for: 'candidacy', event: { event: 'loadFailed', status, reason } });
+  }
+
+  #accepting(): void {
+    this.#post({ for: 'candidacy', event: { event: 'exposed' } });
+    this.#post({ for: 'incumbency', event: { event: 'accepting' } });
+  }
+
+  #doForCandidacy(effect: CandidacyEffect): void {
+    switch (effect.do) {
+      case 'refuse':
+        return this.#refuse(effect.why);
+      case 'sayReady':
+        this.#log.info('upgrade.ready', 'loaded and probed; waiting for the commit');
+        return this.#origin.before?.predecessor.send({ type: 'ready', kept: this.#keptPositions() });
+      case 'sayFailed':
+        this.#told = this.#origin.before?.predecessor.alive === true;
+        return this.#origin.before?.predecessor.send({ type: 'failed', status: effect.status, reason: effect.reason });
+      case 'expose':
+        return this.#expose();
+      case 'rotate':
+        return this.#act(this.#rotate(), () => ({ event: 'rotated' }));
+      case 'claim':
+        return this.#act(this.#claim(), (ours) => ({ event: 'claimed', ours }));
+      case 'retry':
+        this.#log.error(null, `${effect.reason}; trying again`);
+        return this.#cohort?.persist();
+      case 'takeCharge':
+        return this.#takeCharge(effect.stop);
+      case 'leave':
+        return this.#giveUp(effect.status, effect.reason);
+    }
+  }
+
+  /** What takes its time answers with an event. */
+  #act<T>(doing: Promise<T>, event: (result: T) => CandidacyEvent): void {
+    doing.then(
+      (result) => this.#post({ for: 'candidacy', event: event(result) }),
+      (error: unknown) => this.#post({ for: 'candidacy', event: { event: 'exposeFailed', reason: messageOf(error) } }),
+    );
+  }
+
+  #expose(): void {
+    try {
+      this.#listeners?.listen(this.#origin.settings.backlog);
+      for (const listener of this.#listeners?.bound ?? []) this.#logListener('listener.bound', listener.bound);
+      this.#cohort?.expose();
+    } catch (error) {
+      this.#post({ for: 'candidacy', event: { event: 'exposeFailed', reason: messageOf(error) } });
+    }
+  }
+
+  async #rotate(): Promise<void> {
+    if (this.#pidfile === undefined) return;
+    const predecessor = this.#origin.before?.predecessor;
+    if (predecessor?.alive === true) await this.#pidfile.rotate();
+    else if (!(await this.#pidfile.succeed(predecessor?.pid ?? 0))) throw new HoldfastError(`${this.#pidfile.path} names somebody else by now`);
+    this.#log.info('pidfile.rotated', `${this.#pidfile.path} names ${process.pid}`);
+  }
+
+  /** The incumbent died before commit: one of all who might may take its place. */
+  async #claim(): Promise<boolean> {
+    const predecessor = this.#origin.before?.predecessor;
+    if (predecessor?.claimSuccession() !== true) return false;
+    this.#log.warning(null, `the incumbent (pid ${predecessor.pid}) died; taking its place`);
+    if (this.#pidfile === undefined) return true;
+    const ours = await this.#pidfile.succeed(predecessor.pid);
+    if (ours) this.#log.info('pidfile.rotated', `${this.#pidfile.path} names ${process.pid}`);
+    return ours;
+  }
+
+  #takeCharge(stop: Stop): void {
+    const { before, generation, keeper } = this.#origin;
+    this.#inCharge = true;
+    this.#incumbency = { is: 'serving' };
+    before?.predecessor.send({ type: 'serving' });
+    if (before?.predecessor.alive === false) before.predecessor.drop();
+    keeper?.tell({ type: 'charge', pid: process.pid, generation });
+    this.#logReady();
+    if (stop !== 'none') this.#post({ for: 'incumbency', event: { event: 'stop', quick: stop === 'quick' } });
+  }
+
+  #logReady(): void {
+    if (this.#readyLogged) return;
+    this.#readyLogged = true;
+    const addresses = this.#listeners?.all.map((listener) => listener.bound).join(', ');
+    this.#log.info('master.ready', `serving on ${addresses} with ${this.#wanted} worker${this.#wanted === 1 ? '' : 's'}`);
+  }
+
+  /** Before it was in charge. */
+  #giveUp(status: number, reason: string): void {
+    // A candidate's incumbent says why the upgrade was rolled back; nobody reads what a candidate writes to a terminal.
+    this.#departure = status === EXIT.ok || this.#origin.before !== undefined ? { status } : { status, reason };
+    if (this.#origin.before !== undefined && !this.#told) this.#log.error(null, `the candidate gives up: ${reason}`);
+    this.#leaving = true;
+    for (const cohort of this.#cohorts) cohort.kill();
+  }
+
+  #leaveWhenEmpty(): void {
+    if ([...this.#cohorts].every((cohort) => cohort.empty)) this.#leave();
+  }
+
+  // Being in charge, and after.
+
+  #doForIncumbency(effect: IncumbencyEffect): void {
+    switch (effect.do) {
+      case 'refuse':
+        return this.#refuse(effect.why);
+      case 'reload':
+        return this.#reload();
+      case 'launch':
+        return this.#launch();
+      case 'releaseRetirees':
+        return this.#releaseRetirees();
+      case 'commit':
+        this.#log.info('upgrade.commit', 'the candidate may accept');
+        return this.#candidate?.send({ type: 'commit' });
+      case 'revert':
+        return this.#revert(effect.exposed);
+      case 'rolledBack':
+        return this.#rolledBack(effect.reason);
+      case 'pass':
+        return this.#candidate?.send({ type: 'pass', signal: effect.signal });
+      case 'retire':
+        return this.#retire();
+      case 'giveWord':
+        return this.#giveWord();
+      case 'restore':
+        return this.#restore();
+      case 'comeBack':
+        return this.#comeBack();
+      case 'dropSuccessor':
+        this.#logReady();
+        return this.#dropCandidate();
+      case 'stop':
+        return this.#stop(effect.quick);
+      case 'leave':
+        return this.#leave();
+    }
+  }
+
+  #refuse(why: string): void {
+    this.#log.warning(null, `refused: ${why}`);
+  }
+
+  #launch(): void {
+    const { command, base, generation, lease, succession, keeper, settings } = this.#origin;
+    const listeners = this.#listeners?.all ?? [];
+    this.#log.info('upgrade.start', `starting generation ${generation + 1}`, { command: command.argv });
+    this.#kept = [];
+    try {
+      this.#candidate = new Candidate(
+        {
+          argv: command.argv,
+          directory: command.directory,
+          env: command.env,
+          encodedListeners: encodeListeners(listeners),
+          listeners: listeners.map((listener) => listener.fd),
+          handover: { type: 'handover', generation: generation + 1, base, deadline: settings.upgradeTimeout * 1000, keeper: keeper !== undefined },
+          lease: lease.writing,
+          succession,
+          keeper: keeper?.fd,
+        },
+        {
+          message: (message) => this.#hearCandidate(message),
+          end: (how) =>
+            how === 'garbage'
+              ? this.#post({ for: 'incumbency', event: { event: 'failed', reason: 'sent what is no message' } })
+              : this.#post({ for: 'incumbency', event: { event: 'gone' } }),
+        },
+      );
+    } catch (error) {
+      this.#post({ for: 'incumbency', event: { event: 'failed', reason: `cannot be started: ${messageOf(error)}` } });
+    }
+  }
+
+  #hearCandidate(message: FromCandidate): void {
+    switch (message.type) {
+      case 'hello':
+        this.#candidate?.introduce(message.pid);
+        if (message.min > SPOKEN.max || message.max < SPOKEN.min) {
+          const reason = `speaks versions ${message.min} to ${message.max} of the protocol, this master ${SPOKEN.min} to ${SPOKEN.max}`;
+          return this.#post({ for: 'incumbency', event: { event: 'failed', reason } });
+        }
+        return this.#post({ for: 'incumbency', event: { event: 'hello' } });
+      case 'ready':
+        this.#kept = message.kept.filter((position) => Number.isInteger(position));
+        return this.#post({ for: 'incumbency', event: { event: 'ready' } });
+      case 'failed':
+        return this.#post({ for: 'incumbency', event: { event: 'failed', reason: message.reason } });
+      case 'serving':
+        return this.#post({ for: 'incumbency', event: { event: 'serving' } });
+      case 'release':
+        return this.#post({ for: 'incumbency', event: { event: 'release' } });
+      case 'stop':
+        // Only a successor may order that, never a candidate.
+        if (this.#inCharge) return;
+        return this.#post({ for: 'incumbency', event: { event: 'stop', quick: message.quick } });
+      case 'reopen':
+        return this.#post({ for: 'workers', act: () => this.#reopen('older') });
+    }
+  }
+
+  #releaseRetirees(): void {
+    const predecessor = this.#origin.before?.predecessor;
+    if (predecessor?.alive === true) predecessor.send({ type: 'release' });
+    else this.#post({ for: 'incumbency', event: { event: 'retireesReleased' } });
+  }
+
+  #revert(exposed: boolean): void {
+    if (exposed) this.#candidate?.behead();
+    else this.#candidate?.kill();
+    const limit = exposed ? this.#origin.settings.gracefulTimeout * 1000 + DRAIN_PATIENCE : 0;
+    this.#reverting ??= { exposed, killAt: performance.now() + limit };
+  }
+
+  /** Until nothing of the candidate is left. */
+  #watchEnd(now: number, reverting: { readonly exposed: boolean; readonly killAt: number }): void {
+    if (now > reverting.killAt) this.#candidate?.kill();
+    if (this.#clearing || this.#candidate?.cleared === false) return;
+    this.#clearing = true;
+    this.#clearAway(reverting.exposed)
+      .catch((error: unknown) => this.#log.error(null, messageOf(error)))
+      .finally(() => {
+        this.#clearing = false;
+        this.#reverting = undefined;
+        this.#post({ for: 'incumbency', event: { event: 'cleared' } });
+      });
+  }
+
+  async #clearAway(exposed: boolean): Promise<void> {
+    const pid = this.#candidate?.pid;
+    if (exposed && pid !== undefined) await this.#pidfile?.restore(pid);
+    await this.#pidfile?.discardCandidate(pid);
+  }
+
+  #rolledBack(reason: string): void {
+    const words = this.#candidate?.lastWords() ?? '';
+    this.#dropCandidate();
+    this.#log.error('upgrade.rollback', `upgrade rolled back: the candidate ${reason}`, { reason, ...(words === '' ? {} : { words }) });
+  }
+
+  #dropCandidate(): void {
+    this.#candidate?.close();
+    this.#candidate = undefined;
+  }
+
+  #retire(): void {
+    this.#inCharge = false;
+    this.#log.info('upgrade.done', `generation ${this.#origin.generation + 1} (pid ${this.#candidate?.pid}) is in charge`);
+    const dropped = (this.#listeners?.all ?? []).flatMap((_, position) => (this.#kept.includes(position) ? [] : [position]));
+    this.#drainAfter(dropped, () => this.#listeners?.removeFiles(dropped));
+  }
+
+  /** Whoever waits on a listener that nobody goes on with is served first. */
+  #drainAfter(positions: readonly number[], then: () => void): void {
+    const drain = () => {
+      then();
+      for (const cohort of this.#cohorts) cohort.retire();
+    };
+    if (positions.length === 0) return drain();
+    void this.#listeners?.emptied(positions).then(() => this.#post({ for: 'workers', act: drain }));
+  }
+
+  #giveWord(): void {
+    this.#candidate?.send({ type: 'released' });
+    this.#candidate?.dropLease();
+    this.#listeners?.close();
+  }
+
+  #restore(): void {
+    const candidate = this.#candidate;
+    const restoring = async () => {
+      if (candidate?.claimSuccession() !== true) return false;
+      return this.#pidfile === undefined || (await this.#pidfile.restore(candidate.pid ?? 0));
+    };
+    restoring()
+      .catch((error: unknown) => {
+        this.#log.error(null, messageOf(error));
+        return false;
+      })
+      .then((ours) => this.#post({ for: 'incumbency', event: { event: 'restored', ours } }));
+  }
+
+  #comeBack(): void {
+    this.#inCharge = true;
+    this.#log.warning(null, `the successor (pid ${this.#candidate?.pid}) died; this generation is in charge again`);
+    if (this.#pidfile !== undefined) this.#log.info('pidfile.rotated', `${this.#pidfile.path} names ${process.pid}`);
+    this.#origin.keeper?.tell({ type: 'charge', pid: process.pid, generation: this.#origin.generation });
+    this.#startCohort();
+    this.#cohort?.expose();
+  }
+
+  #stop(quick: boolean): void {
+    this.#log.info(null, quick ? 'stopping at once' : 'stopping: connections are drained');
+    this.#retireeKillAt = performance.now() + this.#drainLimit + DRAIN_PATIENCE;
+    if (this.#origin.before?.predecessor.alive === true) this.#origin.before.predecessor.send({ type: 'stop', quick });
+    this.#next?.kill();
+    if (quick) {
+      for (const cohort of this.#cohorts) cohort.quit();
+      this.#listeners?.close();
+      return;
+    }
+    const all = this.#inCharge ? (this.#listeners?.all ?? []).map((_, position) => position) : [];
+    this.#drainAfter(all, () => this.#listeners?.close());
+  }
+
+  get #drainLimit(): number {
+    const { gracefulTimeout, keepAlive } = this.#origin.settings;
+    return Math.max(gracefulTimeout, keepAlive + 2) * 1000 + DRAIN_PATIENCE;
+  }
+
+  #killRetiree(): void {
+    this.#retireeKillAt = Number.POSITIVE_INFINITY;
+    const predecessor = this.#origin.before?.predecessor;
+    if (predecessor?.alive !== true) return;
+    this.#log.warning(null, `the retiree (pid ${predecessor.pid}) did not leave in time; it is killed`);
+    process.kill(predecessor.pid, 'SIGKILL');
+  }
+
+  #leave(): void {
+    clearTimeout(this.#timer);
+    this.#leaving = false;
+    if (this.#inCharge) this.#listeners?.removeFiles((this.#listeners?.all ?? []).map((_, position) => position));
+    this.#listeners?.close();
+    const released = this.#pidfile?.release() ?? Promise.resolve();
+    released
+      .catch((error: unknown) => this.#log.warning(null, messageOf(error)))
+      .then(() => {
+        const last = this.#inCharge || (this.#candidacy.is === 'leaving' && this.#origin.before?.predecessor.alive !== true);
+        this.#log.info('master.exit', 'leaving', { status: this.#departure.status });
+        this.#log.flush();
+        if (last) this.#origin.keeper?.tell({ type: 'exit', status: this.#departure.status });
+        const depart = () => this.#departed({ ...this.#departure, log: this.#log });
+        if (this.#candidate?.connected === true) this.#candidate.send({ type: 'farewell' }, depart);
+        else depart();
+      });
+  }
+
+  // The generation before.
+
+  #hearPredecessor(message: ToCandidate): void {
+    switch (message.type) {
+      case 'commit':
+        return this.#post({ for: 'candidacy', event: { event: 'commit' } });
+      case 'cancel':
+        return this.#post({ for: 'candidacy', event: { event: 'cancel', reason: message.reason } });
+      case 'pass':
+        return this.#pass(message.signal);
+      case 'reopen':
+        return this.#post({ for: 'workers', act: () => this.#reopen('none') });
+      case 'released':
+        return this.#post({ for: 'incumbency', event: { event: 'retireesReleased' } });
+      case 'handover':
+      case 'farewell':
+        return;
+    }
+  }
+
+  #pass(signal: string): void {
+    if (signal === 'SIGHUP' || signal === 'SIGUSR2' || signal === 'SIGTERM' || signal === 'SIGINT') this.signal(signal);
+  }
+
+  #predecessorEnded(how: ChannelEnd): void {
+    if (this.#candidacy.is !== 'incumbent') return this.#post({ for: 'candidacy', event: { event: 'gone' } });
+    // It left, or was killed: then its workers drain, for we were the last to hold their lease.
+    const predecessor = this.#origin.before?.predecessor;
+    predecessor?.drop();
+    if (predecessor !== undefined && how !== 'farewell')
+      this.#pidfile?.discardRetiree(predecessor.pid).catch((error: unknown) => this.#log.warning(null, messageOf(error)));
+    this.#post({ for: 'incumbency', event: { event: 'retireesReleased' } });
+  }
+
+  // Workers.
+
+  #newCohort(
+    release: Release,
+    listener: { ready(): void; accepting(): void; failed(status: number, reason: string, stack: string): void },
+  ): Cohort {
+    const cohort: Cohort = new Cohort((slot) => this.#workerOrder(slot, release), {
+      ...listener,
+      spawned: (worker) => this.#log.debug('worker.spawn', `worker ${worker.slot} is started`, { slot: worker.slot, worker: worker.pid }),
+      workerReady: (worker) => this.#log.info('worker.ready', `worker ${worker.slot} is ready`, { slot: worker.slot, worker: worker.pid }),
+      stuck: (worker) =>
+        this.#log.error('worker.timeout', `worker ${worker.slot} has not answered for ${this.#origin.settings.timeout} s; it is aborted`, {
+          slot: worker.slot,
+          worker: worker.pid,
+        }),
+      ended: (worker, end, replacedAfter) => this.#workerEnded(worker, end, replacedAfter),
+      empty: () => this.#post({ for: 'workers', act: () => this.#forget(cohort) }),
+    });
+    this.#cohorts.add(cohort);
+    this.#hurry();
+    return cohort;
+  }
+
+  #forget(cohort: Cohort): void {
+    if (cohort !== this.#cohort && cohort !== this.#next && cohort.empty) this.#cohorts.delete(cohort);
+  }
+
+  #workerOrder(slot: number, pinned: Release): WorkerOrder {
+    return workerOrder(this.#origin, this.#stillThere(pinned), slot, this.#listeners?.all ?? []);
+  }
+
+  /** A generation runs one release; only if its files are gone are those looked for that the path as typed leads to now. */
+  #stillThere(release: Release): Release {
+    if (isThere(release)) return release;
+    const { settings, command } = this.#origin;
+    try {
+      const other = resolveRelease(settings.app, command.directory, settings.chdir);
+      if (other.cwd !== release.cwd || other.app !== release.app)
+        this.#log.warning(null, `${release.cwd} is gone; the worker is started from ${other.cwd}, another release than its siblings`);
+      return other;
+    } catch {
+      return release;
+    }
+  }
+
+  #workerEnded(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined): void {
+    const how = end.signal === null ? `exited with status ${end.code}` : `was killed by ${end.signal}`;
+    const why = end.failure === undefined ? '' : `: ${end.failure.reason}`;
+    const next = replacedAfter === undefined ? '' : `; replaced ${replacedAfter === 0 ? 'at once' : `in ${replacedAfter / 1000} s`}`;
+    const fields = { slot: worker.slot, worker: worker.pid, code: end.code, signal: end.signal };
+    const level = replacedAfter === undefined ? 'info' : 'warning';
+    this.#log[level]('worker.exit', `worker ${worker.slot} ${how}${why}${next}`, fields);
+    if (end.failure !== undefined && end.failure.stack !== '') this.#log.debug(null, end.failure.stack);
+    this.#hurry();
+  }
+
+  #scale(by: 1 | -1): void {
+    this.#wanted = Math.max(1, this.#wanted + by);
+    this.#log.info(null, `${this.#wanted} worker${this.#wanted === 1 ? '' : 's'} wanted`);
+    if (this.#scalable) this.#cohort?.resize(this.#wanted);
+    this.#next?.resize(this.#wanted);
+    this.#hurry();
+  }
+
+  /** Not a retiree's, not a stopping master's, and not after WINCH. */
+  get #scalable(): boolean {
+    return !this.#drained && (this.#candidacy.is !== 'incumbent' || this.#inCharge) && this.#incumbency.is !== 'stopping' && !this.#leaving;
+  }
+
+  #drainWorkers(): void {
+    if (this.#candidacy.is !== 'incumbent' || !this.#inCharge || this.#incumbency.is === 'stopping') return this.#refuse('nothing to drain now');
+    this.#log.info(null, 'draining the workers; HUP brings them back');
+    this.#drained = true;
+    this.#abandonReload();
+    this.#cohort?.retire();
+    this.#hurry();
+  }
+
+  /** `others`: the generations to which the order goes on. */
+  #reopen(others: 'both' | 'older' | 'none'): void {
+    this.#log.reopen();
+    if (others === 'both') this.#candidate?.send({ type: 'reopen' });
+    if (others !== 'none' && this.#candidacy.is === 'incumbent') this.#origin.before?.predecessor.send({ type: 'reopen' });
+    for (const cohort of this.#cohorts) for (const worker of cohort.workers) worker.reopen();
+  }
+
+  // Reload.
+
+  #reload(): void {
+    const { settings, command } = this.#origin;
+    this.#log.info('reload.start', 'reading the app again');
+    try {
+      const release = resolveRelease(settings.app, command.directory, settings.chdir);
+      const next: Cohort = this.#newCohort(release, {
+        ready: () => this.#post({ for: 'workers', act: () => next.expose() }),
+        accepting: () => this.#post({ for: 'workers', act: () => this.#reloaded(next, release) }),
+        failed: (_status, reason, stack) => this.#post({ for: 'workers', act: () => this.#reloadFailed(next, reason, stack) }),
+      });
+      this.#next = next;
+      next.resize(this.#wanted);
+    } catch (error) {
+      this.#reloadFailed(undefined, messageOf(error), '');
+    }
+  }
+
+  #reloaded(next: Cohort, release: Release): void {
+    if (next === this.#cohort) return this.#post({ for: 'incumbency', event: { event: 'accepting' } });
+    if (next !== this.#next) return;
+    const old = this.#cohort;
+    this.#cohort = next;
+    this.#next = undefined;
+    this.#release = release;
+    this.#drained = false;
+    old?.retire();
+    if (old !== undefined) this.#forget(old);
+    this.#log.info('reload.done', `the workers of ${release.cwd} accept`);
+    this.#post({ for: 'incumbency', event: { event: 'reloaded' } });
+  }
+
+  #reloadFailed(next: Cohort | undefined, reason: string, stack: string): void {
+    if (next !== this.#next) return;
+    if (stack !== '') this.#log.debug(null, stack);
+    this.#next = undefined;
+    next?.kill();
+    if (next !== undefined) this.#forget(next);
+    this.#log.error('reload.failed', `reload failed, everything is as it was: ${reason}`, { reason });
+    this.#post({ for: 'incumbency', event: { event: 'reloaded' } });
+  }
+
+  #abandonReload(): void {
+    if (this.#next !== undefined) this.#reloadFailed(this.#next, 'the workers are to be drained', '');
+  }
+
+  // Small things.
+
+  #keptPositions(): number[] {
+    const adopted = new Set(this.#listeners?.adopted.map((listener) => listener.fd));
+    return (this.#origin.before?.inherited ?? []).flatMap((listener, position) => (adopted.has(listener.fd) ? [position] : []));
+  }
+
+  #logListener(event: 'listener.bound' | 'listener.inherited', address: string): void {
+    this.#log.info(event, `${event === 'listener.bound' ? 'listening on' : 'inherited'} ${address}`, { address });
+  }
+}
+
+function asFailure(thrown: unknown): { readonly status: number; readonly reason: string; readonly stack: string } {
+  if (typeof thrown === 'object' && thrown !== null && 'reason' in thrown && 'status' in thrown)
+    return thrown as { readonly status: number; readonly reason: string; readonly stack: string };
+  const status = thrown instanceof Error && 'exitStatus' in thrown ? Number(thrown.exitStatus) : EXIT.failed;
+  return { status, reason: messageOf(thrown), stack: thrown instanceof Error ? (thrown.stack ?? '') : '' };
+}

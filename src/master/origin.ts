@@ -1,0 +1,32 @@
+/** Where a master comes from: from nobody, or from the one before (master). */
+import type { Command } from './command.js';
+import type { Lease } from '../channel/lease.js';
+import type { Listener } from '../listeners/index.js';
+import type { Log } from '../log/log.js';
+import type { Settings } from '../settings/index.js';
+import type { KeeperLink } from './keeper-link.js';
+import type { Predecessor } from './predecessor.js';
+
+export interface Origin {
+  readonly command: Command;
+  readonly settings: Settings;
+  /** The physical directory that relative run-time paths are resolved against, for all generations. */
+  readonly base: string;
+  readonly generation: number;
+  readonly log: Log;
+  /** What the process titles and the log call the app. */
+  readonly name: string;
+  readonly lease: Lease;
+  /** The right to succeed this master: a descriptor. */
+  readonly succession: number;
+  readonly keeper: KeeperLink | undefined;
+  /** None for the first generation. */
+  readonly before:
+    | {
+        readonly predecessor: Predecessor;
+        readonly inherited: readonly Listener[];
+        /** Milliseconds until the upgrade is cancelled. */
+        readonly deadline: number;
+      }
+    | undefined;
+}

@@ -1,0 +1,37 @@
+/** Which release a generation runs: resolved when it starts and at HUP, and kept, wherever `current` points by then (master). */
+import { existsSync, realpathSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { EXIT, HoldfastError } from '../errors.js';
+
+export interface Release {
+  /** The physical working directory of the workers. */
+  readonly cwd: string;
+  /** MODULE[#EXPORT], a file by its physical path. */
+  readonly app: string;
+}
+
+/**
+ * Resolve the app as typed. `directory` is the logical one of the first start, so that a moved symlink leads to the new release.
+ * Throws HoldfastError when the directory is not there; whether the app is, its worker will say.
+ */
+export function resolveRelease(app: string, directory: string, chdir?: string): Release {
+  const logical = chdir === undefined ? directory : resolve(directory, chdir);
+  const cwd = physical(logical);
+  if (cwd === undefined) throw new HoldfastError(`cannot enter ${logical}: no such directory (it is where the app is started)`, EXIT.app);
+  const [module = '', ...exported] = app.split('#');
+  const file = physical(resolve(cwd, module));
+  return { cwd, app: file === undefined ? app : [file, ...exported].join('#') };
+}
+
+/** Whether a replacement worker can still be started from it. */
+export function isThere(release: Release): boolean {
+  return existsSync(release.cwd) && existsSync(release.app.split('#')[0] ?? '');
+}
+
+function physical(path: string): string | undefined {
+  try {
+    return realpathSync(path);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,160 @@
+/** From a command line, and what the master before left in the environment, to a running master (master). */
+import { closeSync } from 'node:fs';
+import { basename, resolve } from 'node:path';
+import { createLease, createSuccession } from '../channel/lease.js';
+import { CANDIDATE_FDS, HANDOVER_VERSION, SPOKEN } from '../channel/master-messages.js';
+import { EXIT, HoldfastError, messageOf } from '../errors.js';
+import { decodeListeners, inheritListener, type Listener } from '../listeners/index.js';
+import { openLog } from '../log/log.js';
+import { preload } from '../pidfile/index.js';
+import type { Settings } from '../settings/index.js';
+import { duplicateOnto, newSession, setCloseOnExec } from '../sys/libc.js';
+import type { Command } from './command.js';
+import { KeeperLink } from './keeper-link.js';
+import { type Departure, Master } from './master.js';
+import type { Origin } from './origin.js';
+import { Predecessor } from './predecessor.js';
+import type { MasterSignal } from './signals.js';
+
+/** What one generation leaves for the next in the environment. Gone from it as soon as it is read. */
+const HANDED = ['HOLDFAST_HANDOVER', 'HOLDFAST_FDS', 'HOLDFAST_PREDECESSOR', 'HOLDFAST_KEEPER'] as const;
+type Handed = Readonly<Partial<Record<(typeof HANDED)[number], string>>>;
+
+/** Resolves with the exit status when this generation has left. Throws HoldfastError before it has begun. */
+export async function startMaster(
+  read: Command,
+  asked: Settings,
+  version: string,
+  deliver: (listener: (signal: MasterSignal) => void) => void,
+): Promise<Departure> {
+  const { command, handed } = takeHandedOver(read);
+  const before = handed.HOLDFAST_HANDOVER === undefined ? undefined : await meetPredecessor(handed, version);
+  const base = before?.base ?? process.cwd();
+  const settings = resolvePaths(asked, base);
+  const generation = before?.generation ?? 1;
+  const name = settings.name ?? basename(settings.app.split('#')[0] ?? '').replace(/\.[cm]?[jt]s$/, '');
+  const log = openLog({ file: settings.logFile, level: settings.logLevel, role: 'master', gen: generation, pid: process.pid, name });
+  process.title = `holdfast: master [${name}] gen ${generation}`;
+  return new Promise((departed) => {
+    let master: Master | undefined;
+    const keeperFd = before?.keeper ?? asDescriptor(handed.HOLDFAST_KEEPER);
+    const keeper = keeperFd === undefined ? undefined : new KeeperLink(keeperFd, () => master?.keeperLost());
+    const origin: Origin = {
+      command,
+      settings,
+      base,
+      generation,
+      log,
+      name,
+      lease: before?.lease ?? createLease(),
+      succession: before?.succession ?? createSuccession(),
+      keeper,
+      before: before?.origin,
+    };
+    master = new Master(origin, departed);
+    // Loaded now, for its directory may be gone by the rotation; and not earlier, for it meddles with signals.
+    if (settings.pid !== undefined) preload().catch((error: unknown) => log.warning(null, messageOf(error)));
+    master.start();
+    deliver((signal) => master?.signal(signal));
+  });
+}
+
+function takeHandedOver({ argv, directory, env }: Command): { readonly command: Command; readonly handed: Handed } {
+  const handed: Record<string, string> = {};
+  const rest = { ...env };
+  for (const name of HANDED) {
+    const value = rest[name];
+    if (value !== undefined) handed[name] = value;
+    delete rest[name];
+    delete process.env[name];
+  }
+  return { command: { argv, directory, env: rest }, handed };
+}
+
+interface Before {
+  readonly generation: number;
+  readonly base: string;
+  readonly lease: { readonly reading: number; readonly writing: number };
+  readonly succession: number;
+  readonly keeper: number | undefined;
+  readonly origin: NonNullable<Origin['before']>;
+}
+
+/** The descriptors as CANDIDATE_FDS has them, each checked before it is used: a hand-over may be forged. */
+async function meetPredecessor(handed: Handed, version: string): Promise<Before> {
+  if (handed.HOLDFAST_HANDOVER !== String(HANDOVER_VERSION))
+    throw malformed(`version ${handed.HOLDFAST_HANDOVER}, and this release knows only ${HANDOVER_VERSION}; upgrade through a release between the two`);
+  const pid = asDescriptor(handed.HOLDFAST_PREDECESSOR);
+  if (pid === undefined) throw malformed('HOLDFAST_PREDECESSOR is no pid');
+  const entries = decodeListeners(handed.HOLDFAST_FDS ?? '');
+  const at = (position: number) => 3 + entries.length + position;
+  const lease = { reading: at(CANDIDATE_FDS.leaseReading), writing: at(CANDIDATE_FDS.leaseWriting) };
+  const fds = {
+    channel: at(CANDIDATE_FDS.channel),
+    lease: at(CANDIDATE_FDS.incumbentLease),
+    succession: at(CANDIDATE_FDS.incumbentSuccession),
+  };
+  const succession = at(CANDIDATE_FDS.succession);
+  const stderr = at(CANDIDATE_FDS.stderr);
+  for (const fd of [lease.reading, lease.writing, ...Object.values(fds), succession, stderr]) markPrivate(fd);
+  const { predecessor, handover } = await Predecessor.meet(pid, fds).catch((error: unknown) => {
+    throw malformed(messageOf(error));
+  });
+  predecessor.send({ type: 'hello', ...SPOKEN, pid: process.pid, holdfast: version, node: process.version });
+  // From here on the log says what happens; what was written before is in the file that the incumbent reads.
+  duplicateOnto(stderr, 2);
+  closeSync(stderr);
+  leadSession();
+  const inherited = inherit(entries, predecessor);
+  const keeper = handover.keeper ? at(CANDIDATE_FDS.keeper) : undefined;
+  return {
+    generation: handover.generation,
+    base: handover.base,
+    lease,
+    succession,
+    keeper,
+    origin: { predecessor, inherited, deadline: handover.deadline },
+  };
+}
+
+function inherit(entries: ReturnType<typeof decodeListeners>, predecessor: Predecessor): Listener[] {
+  try {
+    return entries.map(({ label, fd }) => inheritListener(label, fd));
+  } catch (error) {
+    predecessor.send({ type: 'failed', status: EXIT.failed, reason: messageOf(error) });
+    throw error;
+  }
+}
+
+function markPrivate(fd: number): void {
+  try {
+    setCloseOnExec(fd);
+  } catch (cause) {
+    throw malformed(`descriptor ${fd} is not there`, cause);
+  }
+}
+
+/** The incumbent knows our pid by now, so that it can end this group too. */
+function leadSession(): void {
+  try {
+    newSession();
+  } catch {
+    // The intermediate was none, and we lead a group already.
+  }
+}
+
+function malformed(what: string, cause?: unknown): HoldfastError {
+  return new HoldfastError(`cannot take over: a malformed hand-over: ${what} (HOLDFAST_* variables are not to be set by hand)`, EXIT.failed, { cause });
+}
+
+function asDescriptor(text: string | undefined): number | undefined {
+  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+}
+
+function resolvePaths(settings: Settings, base: string): Settings {
+  return {
+    ...settings,
+    logFile: settings.logFile === '-' ? '-' : resolve(base, settings.logFile),
+    ...(settings.pid === undefined ? {} : { pid: resolve(base, settings.pid) }),
+  };
+}

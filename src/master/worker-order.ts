@@ -1,0 +1,58 @@
+/** What it takes to start one worker (master). */
+import { existsSync, realpathSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Listener } from '../listeners/index.js';
+import type { Origin } from './origin.js';
+import type { Release } from './release.js';
+import type { WorkerOrder } from './worker-process.js';
+
+const ENTRY = fileURLToPath(new URL('../worker/main.js', import.meta.url));
+/** A worker says that it lives four times in --timeout, and never more often than this. Milliseconds. */
+const HEARTBEATS = 4;
+const SHORTEST_HEARTBEAT = 100;
+
+export function workerOrder(origin: Origin, release: Release, slot: number, listeners: readonly Listener[]): WorkerOrder {
+  const { settings, generation, command } = origin;
+  const timeout = settings.timeout * 1000;
+  return {
+    boot: {
+      type: 'boot',
+      slot,
+      generation,
+      name: origin.name,
+      app: release.app,
+      cwd: release.cwd,
+      listeners: listeners.length,
+      backlog: settings.backlog,
+      keepAlive: settings.keepAlive * 1000,
+      keepAliveAsked: settings.keepAliveAsked,
+      gracefulTimeout: settings.gracefulTimeout * 1000,
+      heartbeat: timeout === 0 ? 0 : Math.max(SHORTEST_HEARTBEAT, timeout / HEARTBEATS),
+      probe: settings.probe ?? null,
+      probeTimeout: settings.bootTimeout * 1000,
+      logLevel: settings.logLevel,
+      logFile: settings.logFile,
+    },
+    command: [process.execPath, ...process.execArgv, entry(command.argv)],
+    env: { ...command.env, PWD: release.cwd, HOLDFAST_WORKER: String(slot), HOLDFAST_GENERATION: String(generation) },
+    lease: origin.lease.reading,
+    listeners: listeners.map((listener) => listener.fd),
+    bootTimeout: settings.bootTimeout * 1000,
+    timeout,
+  };
+}
+
+/** Our own files may have been deleted with their release; then those that the command line leads to now have to do. */
+function entry(argv: readonly string[]): string {
+  if (existsSync(ENTRY)) return ENTRY;
+  for (const word of argv.slice(1)) {
+    try {
+      const other = join(dirname(realpathSync(word)), '..', 'dist', 'worker', 'main.js');
+      if (existsSync(other)) return other;
+    } catch {
+      // That word was no path.
+    }
+  }
+  return ENTRY;
+}

@@ -1,0 +1,216 @@
+/** One worker as its master sees it (master): started, told, watched and, when it does not answer, ended. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Socket } from 'node:net';
+import { performance } from 'node:perf_hooks';
+import { Channel } from '../channel/channel.js';
+import { type Boot, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
+import { DRAIN_PATIENCE } from '../upgrade/limits.js';
+
+export type WorkerState = 'booting' | 'ready' | 'accepting' | 'draining' | 'gone';
+
+/** How it came to its end. */
+export interface WorkerEnd {
+  readonly code: number | null;
+  readonly signal: NodeJS.Signals | null;
+  /** Its own words, or what it was killed for. */
+  readonly failure?: { readonly status: number; readonly reason: string; readonly stack: string };
+}
+
+export interface WorkerListener {
+  ready(worker: WorkerProcess): void;
+  accepting(worker: WorkerProcess): void;
+  /** It leaves without having been told to. */
+  leaving(worker: WorkerProcess): void;
+  /** It did not answer for as long as --timeout. */
+  stuck(worker: WorkerProcess): void;
+  end(worker: WorkerProcess, end: WorkerEnd): void;
+}
+
+export interface WorkerOrder {
+  readonly boot: Boot;
+  readonly command: readonly [string, ...string[]];
+  readonly env: NodeJS.ProcessEnv;
+  /** The reading end of the generation's lease. */
+  readonly lease: number;
+  readonly listeners: readonly number[];
+  /** Milliseconds from start to *ready*, and of silence (0: for ever). */
+  readonly bootTimeout: number;
+  readonly timeout: number;
+}
+
+/** What a worker has to write its stack down and leave, before it is killed. Milliseconds. */
+const ABORT_LIMIT = 3_000;
+/** After its exit: to hear what it said last, should a child of its own hold the channel. Milliseconds. */
+const LAST_WORDS_LIMIT = 500;
+
+export class WorkerProcess {
+  readonly slot: number;
+  readonly startedAt = performance.now();
+  #state: WorkerState = 'booting';
+  #acceptedAt = Number.POSITIVE_INFINITY;
+  #heardAt = performance.now();
+  #deadline: number;
+  #drainLimit = 0;
+  #abortedAt: number | undefined;
+  #failure: WorkerEnd['failure'];
+  #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
+  readonly #order: WorkerOrder;
+  readonly #listener: WorkerListener;
+  readonly #process: ChildProcess;
+  readonly #channel: Channel<FromWorker, ToWorker> | undefined;
+  readonly #abort: Socket | undefined;
+
+  constructor(order: WorkerOrder, listener: WorkerListener) {
+    this.#order = order;
+    this.#listener = listener;
+    this.slot = order.boot.slot;
+    this.#deadline = this.startedAt + order.bootTimeout;
+    const [file, ...args] = order.command;
+    this.#process = spawn(file, args, {
+      cwd: order.boot.cwd,
+      env: order.env,
+      stdio: ['ignore', 'inherit', 'inherit', 'pipe', order.lease, 'pipe', ...order.listeners],
+    });
+    this.#process.once('error', (error) => this.#fail(3, `cannot start worker ${this.slot}: ${error.message}`));
+    this.#process.once('exit', (code, signal) => this.#exited(code, signal));
+    if (this.#process.pid === undefined) {
+      this.#exited(null, null);
+      return;
+    }
+    this.#abort = this.#process.stdio.at(5) as Socket;
+    this.#abort.on('error', () => {});
+    this.#channel = new Channel<FromWorker, ToWorker>(this.#process.stdio.at(3) as Socket, FROM_WORKER, {
+      message: (message) => this.#hear(message),
+      end: (how) => {
+        // A worker that writes garbage was taken over, or is another program: it can do no harm but must not stay.
+        if (how === 'garbage') this.#fail(3, 'sent its master what is no message');
+        this.#settle();
+      },
+    });
+    this.#channel.send(order.boot);
+  }
+
+  get pid(): number {
+    return this.#process.pid ?? 0;
+  }
+
+  get state(): WorkerState {
+    return this.#state;
+  }
+
+  /** Milliseconds that it has been accepting for. */
+  get acceptingFor(): number {
+    return Math.max(0, performance.now() - this.#acceptedAt);
+  }
+
+  accept(): void {
+    this.#channel?.send({ type: 'accept' });
+  }
+
+  drain(): void {
+    if (this.#state === 'gone' || this.#state === 'draining') return;
+    this.#channel?.send({ type: 'drain' });
+    this.#draining();
+  }
+
+  /** Leave at once. */
+  quit(): void {
+    this.#channel?.send({ type: 'quit' });
+    this.#state = 'draining';
+    this.#deadline = performance.now();
+  }
+
+  reopen(): void {
+    this.#channel?.send({ type: 'reopen' });
+  }
+
+  kill(): void {
+    if (this.#exit === undefined && this.#process.pid !== undefined) this.#process.kill('SIGKILL');
+  }
+
+  /** Judge by the clock. */
+  check(now: number): void {
+    if (this.#state === 'gone' || this.#exit !== undefined) return;
+    if (this.#state === 'booting' && now > this.#deadline)
+      this.#fail(3, `worker ${this.slot} was not ready within ${this.#order.bootTimeout / 1000} s (--boot-timeout)`);
+    else if (this.#state === 'draining' && now > this.#deadline + DRAIN_PATIENCE) this.kill();
+    else if (this.#abortedAt !== undefined && now > this.#abortedAt + ABORT_LIMIT) this.kill();
+    else if (this.#state !== 'booting' && this.#silentFor(now) && this.#abortedAt === undefined) this.#abortNow(now);
+  }
+
+  /** Time passed that nobody could use: the machine slept, or this master was stopped. */
+  rearm(milliseconds: number): void {
+    this.#deadline += milliseconds;
+    this.#heardAt += milliseconds;
+    if (this.#abortedAt !== undefined) this.#abortedAt += milliseconds;
+  }
+
+  #silentFor(now: number): boolean {
+    return this.#order.timeout > 0 && now - this.#heardAt > this.#order.timeout;
+  }
+
+  #abortNow(now: number): void {
+    this.#abortedAt = now;
+    this.#listener.stuck(this);
+    this.#abort?.write('!');
+  }
+
+  #hear(message: FromWorker): void {
+    this.#heardAt = performance.now();
+    switch (message.type) {
+      case 'ready':
+        this.#drainLimit = message.drainLimit;
+        if (this.#state !== 'booting') return;
+        this.#state = 'ready';
+        this.#listener.ready(this);
+        return;
+      case 'accepting':
+        if (this.#state !== 'ready') return;
+        this.#state = 'accepting';
+        this.#acceptedAt = this.#heardAt;
+        this.#listener.accepting(this);
+        return;
+      case 'failed':
+        this.#failure ??= { status: message.status, reason: message.reason, stack: message.stack };
+        return;
+      case 'draining':
+        if (this.#state === 'draining') return;
+        this.#draining();
+        this.#listener.leaving(this);
+        return;
+      case 'alive':
+      case 'farewell':
+        return;
+    }
+  }
+
+  #draining(): void {
+    this.#state = 'draining';
+    this.#deadline = performance.now() + this.#drainLimit;
+  }
+
+  #fail(status: number, reason: string): void {
+    this.#failure ??= { status, reason, stack: '' };
+    this.kill();
+  }
+
+  #exited(code: number | null, signal: NodeJS.Signals | null): void {
+    if (this.#exit !== undefined) return;
+    this.#exit = { code, signal };
+    if (this.#channel?.open === true) setTimeout(() => this.#finish(), LAST_WORDS_LIMIT).unref();
+    // Not within the constructor: nobody could know this worker yet.
+    else setImmediate(() => this.#finish());
+  }
+
+  #settle(): void {
+    if (this.#exit !== undefined) this.#finish();
+  }
+
+  #finish(): void {
+    if (this.#state === 'gone' || this.#exit === undefined) return;
+    this.#state = 'gone';
+    this.#channel?.close();
+    this.#abort?.destroy();
+    this.#listener.end(this, { ...this.#exit, ...(this.#failure === undefined ? {} : { failure: this.#failure }) });
+  }
+}

@@ -1,0 +1,64 @@
+// Starts the command under test as an operator would, but cut off from the test runner: its own session, a bare environment, files for its output.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, openSync } from 'node:fs';
+import { join } from 'node:path';
+import { MARK } from './marked.js';
+import { fixture, holdfastCommand } from './paths.js';
+
+export interface HoldfastOptions {
+  /** Options before the app. Without a `-b` among them, `-b 127.0.0.1:0` is added. */
+  readonly args?: readonly string[];
+  /** As typed on the command line; the fixture `full.js` if not given. */
+  readonly app?: string;
+  /** The logical directory: it becomes `$PWD` as a shell would set it, symlinks and all. */
+  readonly cwd?: string;
+  /** On top of a bare environment: nothing of the test runner's own gets through. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** False: no `-p`. True by default, a path of the test's own directory; a string is the path to use. */
+  readonly pidfile?: boolean | string;
+  /** Error lines of the log and lines of stderr that the test expects; true for any. */
+  readonly allowErrors?: true | readonly RegExp[];
+  /** How long the end of everything may take after the stop, milliseconds; 15 s if not given. */
+  readonly stopMs?: number;
+  /** Another program in Holdfast's place, for the tests of this file. */
+  readonly command?: string;
+  /** False: do not wait for `master.ready`, e.g. because it must fail. */
+  readonly untilReady?: boolean;
+}
+
+export interface Exit {
+  readonly status: number | null;
+  readonly signal: NodeJS.Signals | null;
+}
+
+export interface Place {
+  /** Where the files `stdout` and `stderr` are. */
+  readonly dir: string;
+  readonly mark: string;
+  readonly pidfile: string | undefined;
+}
+
+/** The first process. What it and all its descendants print goes to files: a pipe to the test would tie their lives to its own. */
+export function launch(
+  { args = [], app = fixture('full.js'), cwd, env = {}, command = holdfastCommand }: HoldfastOptions,
+  place: Place,
+): ChildProcess {
+  const bind = args.some((arg) => /^(-b|--bind)/.test(arg)) ? [] : ['-b', '127.0.0.1:0'];
+  const pidfile = place.pidfile === undefined ? [] : ['-p', place.pidfile];
+  const directory = cwd ?? place.dir;
+  const out = ['stdout', 'stderr'].map((name) => openSync(join(place.dir, name), 'a'));
+  const child = spawn(process.execPath, [command, ...bind, ...pidfile, ...args, app], {
+    cwd: directory,
+    // On a developer's terminal it would otherwise be that terminal's foreground, and behave so.
+    detached: true,
+    env: { PATH: process.env.PATH, HOME: process.env.HOME, PWD: directory, ...env, [MARK]: place.mark },
+    stdio: ['ignore', ...out],
+  });
+  for (const fd of out) closeSync(fd);
+  return child;
+}
+
+/** The end of a child, once it comes. */
+export function endOf(child: ChildProcess): Promise<Exit> {
+  return new Promise((resolve) => child.once('exit', (status, signal) => resolve({ status, signal })));
+}

@@ -1,0 +1,11 @@
+import { fileURLToPath } from 'node:url';
+
+const root = new URL('../../', import.meta.url);
+
+/** The absolute path of `test/fixtures/NAME`; fixtures are plain JavaScript and run from the source tree. */
+export function fixture(name: string): string {
+  return fileURLToPath(new URL(`test/fixtures/${name}`, root));
+}
+
+/** The command that is under test. */
+export const holdfastCommand = fileURLToPath(new URL('bin/holdfast.js', root));

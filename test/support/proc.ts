@@ -1,0 +1,88 @@
+// What the kernel says about processes, read from /proc (proc(5)).
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { waitFor } from './wait.js';
+
+export interface Stat {
+  readonly pid: number;
+  readonly ppid: number;
+  /** One letter of proc(5): R S D T t Z X ... */
+  readonly state: string;
+  /** In clock ticks since boot; tells a process from a later one that got the same pid. */
+  readonly startTime: number;
+}
+
+/** Whatever `read` reads of a process, or undefined once it is gone or is not ours to see. */
+export function ofProcess<T>(read: () => T): T | undefined {
+  try {
+    return read();
+  } catch {
+    return undefined;
+  }
+}
+
+/** /proc/PID/stat, or undefined when there is no such process. A zombie still has one. */
+export function stat(pid: number): Stat | undefined {
+  const text = ofProcess(() => readFileSync(`/proc/${pid}/stat`, 'latin1'));
+  if (text === undefined) return undefined;
+  // The name stands in parentheses and may itself hold blanks and parentheses: count from the last one.
+  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
+  return { pid, state: fields[0] ?? '?', ppid: Number(fields[1]), startTime: Number(fields[19]) };
+}
+
+/** Whether a process runs (or is stopped); zombies are dead, although kill(pid, 0) finds them. */
+export function isAlive(pid: number): boolean {
+  const found = stat(pid);
+  return found !== undefined && found.state !== 'Z' && found.state !== 'X';
+}
+
+/** @param ms how long to wait, milliseconds */
+export async function waitGone(pid: number, ms: number): Promise<void> {
+  await waitFor(
+    () => !isAlive(pid),
+    ms,
+    () => `the end of ${pid} (${commandLine(pid)})`,
+  );
+}
+
+/** Every pid there is. */
+export function pids(): number[] {
+  return readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map(Number);
+}
+
+/** The live children of a process. */
+export function children(pid: number): number[] {
+  return pids().filter((child) => stat(child)?.ppid === pid && isAlive(child));
+}
+
+/** The command line as ps shows it, the title once a process has set one. */
+export function commandLine(pid: number): string {
+  return (ofProcess(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').replaceAll('\0', ' ').trim();
+}
+
+/** The environment that a process was started with; later changes do not show. */
+export function environmentOf(pid: number): Map<string, string> {
+  const text = ofProcess(() => readFileSync(`/proc/${pid}/environ`, 'utf8')) ?? '';
+  const pairs = text.split('\0').filter((entry) => entry.includes('='));
+  return new Map(pairs.map((entry) => [entry.slice(0, entry.indexOf('=')), entry.slice(entry.indexOf('=') + 1)]));
+}
+
+/**
+ * Resident memory, bytes.
+ * @throws Error when the process is gone
+ */
+export function rss(pid: number): number {
+  const kib = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  if (kib === undefined) throw new Error(`cannot read the memory of ${pid}: it has ended`);
+  return Number(kib) * 1024;
+}
+
+/** The descriptor's number and where it leads, for each descriptor of a process; [] when it is gone. */
+export function descriptorLinks(pid: number): { fd: number; target: string }[] {
+  const names = ofProcess(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
+  return names.flatMap((name) => {
+    const target = ofProcess(() => readlinkSync(`/proc/${pid}/fd/${name}`));
+    return target === undefined ? [] : [{ fd: Number(name), target }];
+  });
+}
