@@ -1,0 +1,202 @@
+// Any process may die at any moment: kill -9 of each party at each step, with no refused connection.
+import { existsSync, readFileSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import { ask } from '../support/ask.js';
+import { type Holdfast, startHoldfast } from '../support/holdfast.js';
+import { startLoad } from '../support/load/index.js';
+import { probeRefused } from '../support/probe-refused.js';
+import { isAlive, waitGone } from '../support/proc.js';
+import { Releases } from '../support/releases.js';
+import { freeze, thaw } from '../support/signals.js';
+import { addSlow } from '../support/slow-release.js';
+import { waitFor } from '../support/wait.js';
+
+const expected = [/heard nothing from the incumbent/, /upgrade\.rollback/, /died/];
+
+async function start(t: ExecutionContext, args: readonly string[] = []): Promise<{ holdfast: Holdfast; releases: Releases }> {
+  const releases = new Releases(t, 2);
+  const holdfast = await startHoldfast(t, {
+    app: releases.app,
+    cwd: releases.current,
+    args: ['-w', '2', ...args],
+    allowErrors: expected,
+    stopMs: 40_000,
+  });
+  return { holdfast, releases };
+}
+
+/** No connection is refused from here to the end of what is done. */
+async function withoutRefusal(t: ExecutionContext, holdfast: Holdfast, act: () => Promise<void>): Promise<void> {
+  const probing = probeRefused(t, holdfast.target);
+  await act();
+  const { attempts, refused } = await probing.stop();
+  t.true(attempts > 0);
+  t.is(refused, 0, 'no connection is refused');
+}
+
+function candidatePid(holdfast: Holdfast): number {
+  return Number(readFileSync(`${holdfast.pidfile}.2`, 'utf8'));
+}
+
+/** An upgrade that is held while the candidate's workers load. */
+async function holdLoading(holdfast: Holdfast, releases: Releases) {
+  const slow = addSlow(releases);
+  releases.point(slow.release);
+  holdfast.signal('SIGUSR2');
+  await waitFor(() => existsSync(`${holdfast.pidfile}.2`) && holdfast.workers(2).length === 2, 20_000, 'a candidate that loads');
+  return { slow, candidate: candidatePid(holdfast) };
+}
+
+/** An upgrade that is held when the candidate is ready: the incumbent is stopped and cannot say commit. */
+async function holdReady(t: ExecutionContext, holdfast: Holdfast, releases: Releases) {
+  const { slow, candidate } = await holdLoading(holdfast, releases);
+  const incumbent = holdfast.pid();
+  freeze(t, incumbent);
+  slow.open();
+  await holdfast.event('upgrade.ready');
+  return { candidate, incumbent };
+}
+
+test('a candidate that is killed before it is ready is rolled back', async (t) => {
+  const { holdfast, releases } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    const workers = holdfast.workers();
+    const { candidate } = await holdLoading(holdfast, releases);
+    process.kill(candidate, 'SIGKILL');
+    await holdfast.event('upgrade.rollback');
+    t.deepEqual(holdfast.workers(), workers);
+    t.is(holdfast.processes().length, 3);
+    t.false(existsSync(`${holdfast.pidfile}.2`));
+  });
+});
+
+test('a candidate that is killed when it is ready is rolled back', async (t) => {
+  const { holdfast, releases } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    const workers = holdfast.workers();
+    const { candidate, incumbent } = await holdReady(t, holdfast, releases);
+    process.kill(candidate, 'SIGKILL');
+    thaw(incumbent);
+    await holdfast.event('upgrade.rollback');
+    t.deepEqual(holdfast.workers(), workers);
+    t.is((await ask(holdfast.target)).headers['x-release'], '1');
+  });
+});
+
+test('an incumbent that is killed before the candidate is ready is succeeded by it', async (t) => {
+  const { holdfast, releases } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    const load = await startLoad(t, { target: holdfast.target, mix: { short: 2, keepAlive: 4, slow: 2 }, keepAliveTimeoutMs: 5_000 });
+    await load.warm(3);
+    const { slow, candidate } = await holdLoading(holdfast, releases);
+    process.kill(holdfast.pid(), 'SIGKILL');
+    await waitFor(() => holdfast.pid() === candidate, 2_000, 'the candidate in the pidfile');
+    load.mark();
+    await load.answeredAtLeast(100);
+    t.is(holdfast.workers(1).length, 2, 'the old workers go on accepting');
+    slow.open();
+    await holdfast.event('master.ready', (line) => line.pid === candidate);
+    await waitFor(() => holdfast.workers(1).length === 0, 40_000, 'the old workers to drain');
+    const report = await load.stop();
+    t.is(report.failed, 0, JSON.stringify(report.failures[0]));
+    t.false(existsSync(`${holdfast.pidfile}.2`));
+  });
+});
+
+test('an incumbent that is killed when the candidate is ready is succeeded by it', async (t) => {
+  const { holdfast, releases } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    const { candidate, incumbent } = await holdReady(t, holdfast, releases);
+    process.kill(incumbent, 'SIGKILL');
+    await holdfast.event('master.ready', (line) => line.pid === candidate);
+    t.is(holdfast.pid(), candidate);
+    await waitFor(() => holdfast.workers(1).length === 0, 40_000, 'the old workers to drain');
+    t.is((await holdfast.upgrade()).event, 'upgrade.done', 'and it can be upgraded');
+  });
+});
+
+test('a retiree whose successor is killed returns, with new workers of its own release', async (t) => {
+  const { holdfast, releases } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    const retiree = holdfast.pid();
+    const long = ask(holdfast.target, '/slow?ms=4000');
+    await ask(holdfast.target);
+    releases.point(2);
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+    const successor = holdfast.pid();
+    process.kill(successor, 'SIGKILL');
+    await waitFor(() => holdfast.pid() === retiree, 2_000, 'the retiree in the pidfile');
+    await waitFor(() => holdfast.workers(2).length === 0, 40_000, 'the dead one\'s workers to drain');
+    t.is((await ask(holdfast.target)).headers['x-release'], '1');
+    t.is((await long).body, 'slow\n');
+    t.false(existsSync(`${holdfast.pidfile}.oldbin`));
+    t.is((await holdfast.upgrade()).event, 'upgrade.done', 'and it can be upgraded');
+  });
+});
+
+test('a retiree that is killed leaves nothing, and its exchanges are finished', async (t) => {
+  const { holdfast } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    const retiree = holdfast.pid();
+    const long = ask(holdfast.target, '/slow?ms=3000');
+    await ask(holdfast.target);
+    await holdfast.upgrade();
+    process.kill(retiree, 'SIGKILL');
+    await waitGone(retiree, 2_000);
+    t.is((await long).body, 'slow\n');
+    await waitFor(() => holdfast.workers(1).length === 0, 20_000, 'its workers to leave');
+    await waitFor(() => !existsSync(`${holdfast.pidfile}.oldbin`), 2_000, 'no .oldbin');
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  });
+});
+
+test('three generations alive at once: whatever the older ones do, the newest stays in charge', async (t) => {
+  const { holdfast } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    const first = holdfast.pid();
+    const long = ask(holdfast.target, '/slow?ms=8000');
+    await ask(holdfast.target);
+    await holdfast.upgrade();
+    const second = holdfast.pid();
+    const longer = ask(holdfast.target, '/slow?ms=8000');
+    await ask(holdfast.target);
+    await holdfast.upgrade();
+    const third = holdfast.pid();
+    t.is(new Set([first, second, third]).size, 3);
+    t.true([first, second, third].every(isAlive), 'all three live');
+    process.kill(first, 'SIGKILL');
+    process.kill(second, 'SIGKILL');
+    t.is((await long).body, 'slow\n');
+    t.is((await longer).body, 'slow\n');
+    await waitFor(() => holdfast.processes().length === 3, 20_000, 'the newest alone');
+    t.is(holdfast.pid(), third);
+    t.is((await ask(holdfast.target)).status, 200);
+    t.false(existsSync(`${holdfast.pidfile}.oldbin`));
+  });
+});
+
+test('a stopped candidate is rolled back at the deadline', async (t) => {
+  const { holdfast, releases } = await start(t, ['--upgrade-timeout', '2']);
+  await withoutRefusal(t, holdfast, async () => {
+    const { candidate } = await holdLoading(holdfast, releases);
+    freeze(t, candidate);
+    const verdict = await holdfast.event('upgrade.rollback');
+    t.regex(String(verdict['reason']), /--upgrade-timeout/);
+    t.false(isAlive(candidate));
+  });
+});
+
+test('a candidate whose incumbent is stopped gives up, and the incumbent goes on when it is continued', async (t) => {
+  const { holdfast, releases } = await start(t, ['--upgrade-timeout', '2']);
+  await withoutRefusal(t, holdfast, async () => {
+    const workers = holdfast.workers();
+    const { candidate, incumbent } = await holdReady(t, holdfast, releases);
+    await waitGone(candidate, 15_000);
+    thaw(incumbent);
+    await holdfast.event('upgrade.rollback');
+    t.is(holdfast.pid(), incumbent);
+    t.deepEqual(holdfast.workers(), workers, 'nobody was judged by the time that was lost');
+    releases.point(2);
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  });
+});

@@ -1,0 +1,49 @@
+// Nothing is lost: every kind of client at once, through everything that an operator may do. Tolerance zero.
+import test from 'ava';
+import { startHoldfast } from '../support/holdfast.js';
+import { everyKind, startLoad } from '../support/load/index.js';
+import { assertLossless, summary } from '../support/load/lossless.js';
+import { waitFor } from '../support/wait.js';
+
+const KEEP_ALIVE = 5_000;
+
+for (const workers of [2, 4]) {
+  test.serial(`ten upgrades with ${workers} workers lose nothing`, async (t) => {
+    const holdfast = await startHoldfast(t, { args: ['-w', String(workers)], stopMs: 40_000 });
+    const load = await startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
+    await load.warm(5);
+    for (let upgrade = 1; upgrade <= 10; upgrade += 1) {
+      t.is((await holdfast.upgrade()).event, 'upgrade.done');
+      load.mark();
+      await load.answeredAtLeast(300);
+    }
+    const report = await load.stop();
+    t.log(summary(report));
+    assertLossless(t, report);
+  });
+
+  test.serial(`ten reloads, TTIN, TTOU, WINCH and HUP with ${workers} workers lose nothing`, async (t) => {
+    const holdfast = await startHoldfast(t, { args: ['-w', String(workers)], stopMs: 40_000 });
+    const load = await startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
+    await load.warm(5);
+    for (let reload = 1; reload <= 10; reload += 1) {
+      t.is((await holdfast.reload()).event, 'reload.done');
+      load.mark();
+      await load.answeredAtLeast(200);
+    }
+    for (const [signal, wanted] of [['SIGTTIN', 1], ['SIGTTIN', 2], ['SIGTTOU', 1], ['SIGTTOU', 0]] as const) {
+      holdfast.signal(signal);
+      await waitFor(() => holdfast.workers().length >= workers + wanted, 20_000, `${workers + wanted} workers`);
+      load.mark();
+      await load.answeredAtLeast(200);
+    }
+    holdfast.signal('SIGWINCH');
+    await holdfast.event('drain.start', undefined, { after: holdfast.log.length - 1 });
+    t.is((await holdfast.reload()).event, 'reload.done');
+    load.mark();
+    await load.answeredAtLeast(200);
+    const report = await load.stop();
+    t.log(summary(report));
+    assertLossless(t, report);
+  });
+}

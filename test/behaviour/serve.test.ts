@@ -1,0 +1,175 @@
+// Starting, serving, replacing what dies, stopping.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout as after } from 'node:timers/promises';
+import test from 'ava';
+import { ask } from '../support/ask.js';
+import { descriptors } from '../support/descriptors.js';
+import { startHoldfast } from '../support/holdfast.js';
+import { fixture } from '../support/paths.js';
+import { isAlive, waitGone } from '../support/proc.js';
+import { tempDir } from '../support/temp.js';
+import { waitFor } from '../support/wait.js';
+
+for (const app of ['hello.js', 'commonjs.cjs', 'named.mjs', 'server.mjs', 'factory.mjs', 'express.cjs']) {
+  test(`${app} is served`, async (t) => {
+    const holdfast = await startHoldfast(t, { app: fixture(app), args: ['-w', '2'] });
+    t.is((await ask(holdfast.target)).status, 200);
+    t.is(holdfast.workers().length, 2);
+  });
+}
+
+test('several addresses are served: v4, v6, a name and a unix socket', async (t) => {
+  const path = join(tempDir(t), 'shop.sock');
+  const holdfast = await startHoldfast(t, { args: ['-b', '127.0.0.1:0', '-b', '[::1]:0', '-b', 'localhost:0', '-b', `unix:${path}`] });
+  t.is((await ask({ socketPath: path })).status, 200);
+  for (const address of holdfast.addresses.filter((one) => !one.startsWith('unix:'))) {
+    const [, host = '', port] = /^\[?(.*?)\]?:(\d+)$/.exec(address) ?? [];
+    t.is((await ask({ host, port: Number(port) })).status, 200, address);
+  }
+  await holdfast.stop();
+  t.false(existsSync(path), 'the socket file is removed by the final stop');
+});
+
+test('a port in use is refused, and the line names who holds it', async (t) => {
+  const first = await startHoldfast(t);
+  const second = await startHoldfast(t, { args: ['-b', `127.0.0.1:${first.port}`], untilReady: false, allowErrors: true });
+  t.is((await second.exit).status, 1);
+  t.regex(second.stderr, new RegExp(`^holdfast: cannot bind 127\\.0\\.0\\.1:${first.port}: in use by .* \\(pid ${first.pid()}\\)\\n$`));
+  t.false(existsSync(second.pidfile ?? ''));
+});
+
+test('a second start on the same pidfile is refused, and the first one goes on', async (t) => {
+  const first = await startHoldfast(t);
+  const second = await startHoldfast(t, { pidfile: first.pidfile ?? false, untilReady: false, allowErrors: true });
+  t.is((await second.exit).status, 1);
+  t.regex(second.stderr, new RegExp(`names a running master \\(pid ${first.pid()}\\); kill -USR2 ${first.pid()} upgrades it`));
+  t.is((await ask(first.target)).status, 200);
+  await first.stop();
+  // The second one's teardown would read the pidfile of the first.
+  await second.gone();
+});
+
+test('a worker that is killed is replaced, and only it', async (t) => {
+  const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
+  const [first, second] = holdfast.workers();
+  t.truthy(first && second);
+  process.kill(first?.pid ?? 0, 'SIGKILL');
+  await holdfast.event('worker.ready', (line) => line.slot === 1 && line['worker'] !== first?.pid);
+  await waitFor(() => holdfast.workers().length === 2, 5_000, 'two workers again');
+  t.true(isAlive(second?.pid ?? 0));
+});
+
+test('workers that die young are replaced after growing pauses', async (t) => {
+  const app = join(tempDir(t), 'app.mjs');
+  writeFileSync(app, `export default (req, res) => res.end(); if (process.env.HOLDFAST_WORKER === '2') setTimeout(() => process.exit(9), 50);`);
+  const holdfast = await startHoldfast(t, { app, args: ['-w', '2'], untilReady: false });
+  const exits = async (pause: string) => holdfast.event('worker.exit', (line) => String(line.msg).includes(`replaced in ${pause} s`));
+  t.truthy(await exits('1'));
+  t.truthy(await exits('2'));
+  t.truthy(await exits('4'));
+});
+
+for (const [what, code, status, words] of [
+  ['throws', `throw new Error('no database here')`, 4, /no database here/],
+  ['has a syntax error', 'export default {{{', 4, /SyntaxError|Unexpected/],
+  ['rejects', `export default async () => { throw new Error('rejected, sorry') }`, 4, /rejected, sorry/],
+  ['exports a number', 'export default 42', 4, /nothing servable/],
+  ['exports nothing', 'export {}', 4, /nothing servable/],
+  ['exits', 'process.exit(7)', 3, /exited with status 7/],
+] as const) {
+  test(`an app that ${what} ends the first generation with status ${status} and its own words`, async (t) => {
+    const app = join(tempDir(t), 'app.mjs');
+    writeFileSync(app, code);
+    const holdfast = await startHoldfast(t, { app, args: ['-w', '2'], untilReady: false, allowErrors: true });
+    t.deepEqual(await holdfast.exit, { status, signal: null });
+    t.regex(holdfast.stderr, words);
+    t.regex(holdfast.stderr, /^holdfast: .*\n$/, 'one line');
+    await holdfast.gone();
+    t.false(existsSync(holdfast.pidfile ?? ''));
+  });
+}
+
+test('an app that is not there ends the first generation with status 4', async (t) => {
+  const holdfast = await startHoldfast(t, { app: './nowhere.js', untilReady: false, allowErrors: true });
+  t.is((await holdfast.exit).status, 4);
+  t.regex(holdfast.stderr, /^holdfast: cannot load .*nowhere\.js: no such file/);
+});
+
+test('a worker that is not ready in time ends the first generation with status 3', async (t) => {
+  const app = join(tempDir(t), 'app.mjs');
+  writeFileSync(app, 'await new Promise((resolve) => setTimeout(resolve, 60_000));');
+  const holdfast = await startHoldfast(t, { app, args: ['--boot-timeout', '1'], untilReady: false, allowErrors: true });
+  t.is((await holdfast.exit).status, 3);
+  t.regex(holdfast.stderr, /was not ready within 1 s \(--boot-timeout\)/);
+});
+
+test('a failed probe ends the first generation with status 3', async (t) => {
+  const holdfast = await startHoldfast(t, { args: ['--probe', '/not-there'], untilReady: false, allowErrors: true });
+  t.is((await holdfast.exit).status, 3);
+  t.regex(holdfast.stderr, /probe \/not-there answered 404/);
+});
+
+test('a stuck worker writes its stack down, is killed and replaced', async (t) => {
+  const holdfast = await startHoldfast(t, { args: ['-t', '1'], allowErrors: [/worker\.timeout/] });
+  const [stuck] = holdfast.workers();
+  const hung = ask(holdfast.target, '/block?ms=60000').catch(() => 'cut');
+  const line = await holdfast.event('worker.timeout', (one) => Array.isArray(one['stack']));
+  t.regex(JSON.stringify(line['stack']), /block/);
+  t.is(await hung, 'cut');
+  await waitGone(stuck?.pid ?? 0, 5_000);
+  await waitFor(() => holdfast.workers().length === 1, 5_000, 'its replacement');
+  t.is((await ask(holdfast.target)).status, 200);
+});
+
+test('TERM answers what is in flight, then ends everything and leaves no file', async (t) => {
+  const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
+  const slow = ask(holdfast.target, '/slow?ms=1000');
+  await waitFor(() => holdfast.workers().some(({ pid }) => descriptors(pid).list.some((one) => one.includes('socket'))), 2_000, 'the connection');
+  await after(100);
+  const exit = await holdfast.stop();
+  t.is((await slow).body, 'slow\n');
+  t.deepEqual(exit, { status: 0, signal: null });
+  t.false(existsSync(holdfast.pidfile ?? ''));
+});
+
+for (const signal of ['SIGINT', 'SIGQUIT'] as const) {
+  test(`${signal} ends everything at once`, async (t) => {
+    const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
+    const slow = ask(holdfast.target, '/slow?ms=20000').catch(() => 'cut');
+    await waitFor(async () => (await ask(holdfast.target)).status === 200, 2_000, 'an answer');
+    holdfast.signal(signal);
+    await holdfast.gone(5_000);
+    t.is(await slow, 'cut');
+    t.deepEqual(await holdfast.exit, { status: 0, signal: null });
+  });
+}
+
+test('a master that is killed leaves no worker behind', async (t) => {
+  const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
+  process.kill(holdfast.pid(), 'SIGKILL');
+  await holdfast.gone(15_000);
+  t.pass();
+});
+
+test('the app and its children see no descriptor, channel or hand-over variable of ours', async (t) => {
+  const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
+  await holdfast.upgrade();
+  const env = JSON.parse((await ask(holdfast.target, '/env')).body) as string[];
+  t.deepEqual(
+    env.filter((name) => name.startsWith('HOLDFAST_') && name !== 'HOLDFAST_TEST_MARK').sort(),
+    ['HOLDFAST_GENERATION', 'HOLDFAST_WORKER'],
+  );
+  const shell = (await ask(holdfast.target, '/child-fds')).body.split('\n').filter((line) => /^\d+ /.test(line));
+  const theirs = shell.filter((line) => Number(line.split(' ')[0]) > 2 && !/\/dev\/|anon_inode/.test(line));
+  const outer = new Set(descriptors(process.pid).list.map((line) => line.split(' ').at(-1)));
+  t.deepEqual(
+    theirs.filter((line) => !outer.has(line.split(' ')[1])),
+    [],
+  );
+});
+
+test('the pidfile holds the pid and a newline', async (t) => {
+  const holdfast = await startHoldfast(t);
+  t.regex(readFileSync(holdfast.pidfile ?? '', 'utf8'), /^\d+\n$/);
+});

@@ -1,0 +1,32 @@
+// On a terminal: the first process stays, so that ^C reaches whoever is in charge.
+import { join } from 'node:path';
+import { readFileSync } from 'node:fs';
+import test from 'ava';
+import { ask } from '../support/ask.js';
+import { fixture, holdfastCommand } from '../support/paths.js';
+import { isAlive } from '../support/proc.js';
+import { tempDir } from '../support/temp.js';
+import { openTerminal } from '../support/terminal.js';
+import { waitFor } from '../support/wait.js';
+
+test('an upgrade on a terminal keeps the first process, and ^C then ends the new generation', async (t) => {
+  const pidfile = join(tempDir(t), 'pid');
+  const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', '-p', pidfile, fixture('hello.js')]);
+  const [, port] = await terminal.shows(/listening on 127\.0\.0\.1:(\d+)/);
+  await terminal.shows(/serving on/);
+  const first = Number(readFileSync(pidfile, 'utf8'));
+  process.kill(first, 'SIGUSR2');
+  await waitFor(() => Number(readFileSync(pidfile, 'utf8')) !== first, 20_000, 'the second generation');
+  await waitFor(() => !isAlive(first), 10_000, 'the first one to leave');
+  t.is((await ask({ host: '127.0.0.1', port: Number(port) })).status, 200);
+  t.true(terminal.processes().some(({ role }) => role === 'keeper'), 'the keeper is there');
+  terminal.type('\x03');
+  t.is((await terminal.exit).status, 0);
+  await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
+});
+
+test('the exit status of a master that cannot start is the keeper\'s', async (t) => {
+  const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', './nowhere.js']);
+  t.is((await terminal.exit).status, 4);
+  t.regex(terminal.output, /holdfast: cannot load \.\/nowhere\.js: no such file/);
+});
