@@ -43,9 +43,27 @@ export type ToCandidate =
   | { readonly type: 'released' }
   | { readonly type: 'farewell' };
 
+export interface BoundFile {
+  readonly path: string;
+  /** Decimal device and inode. */
+  readonly dev: string;
+  readonly ino: string;
+  /** The name that it has until it is listened on. */
+  readonly draft: string;
+}
+
 export type FromCandidate =
-  | { readonly type: 'hello'; readonly min: number; readonly max: number; readonly pid: number; readonly holdfast: string; readonly node: string }
+  | {
+      readonly type: 'hello';
+      readonly min: number;
+      readonly max: number;
+      readonly pid: number;
+      readonly holdfast: string;
+      readonly node: string;
+    }
   | { readonly type: 'failed'; readonly status: number; readonly reason: string }
+  /** The labels of new unix sockets, with their files: what to remove should it be killed. */
+  | { readonly type: 'bound'; readonly files: readonly BoundFile[] }
   /** Loaded and probed; `kept` are the positions of the inherited listeners that it goes on with. */
   | { readonly type: 'ready'; readonly kept: readonly number[] }
   | { readonly type: 'serving' }
@@ -67,6 +85,7 @@ export const TO_CANDIDATE: Shapes = {
 export const FROM_CANDIDATE: Shapes = {
   hello: { min: 'number', max: 'number', pid: 'number', holdfast: 'string', node: 'string' },
   failed: { status: 'number', reason: 'string' },
+  bound: { files: 'object' },
   ready: { kept: 'object' },
   serving: {},
   release: {},

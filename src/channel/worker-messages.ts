@@ -25,7 +25,12 @@ export interface Boot {
   readonly logFile: string;
 }
 
-export type ToWorker = Boot | { readonly type: 'accept' } | { readonly type: 'drain' } | { readonly type: 'quit' } | { readonly type: 'reopen' };
+export type ToWorker =
+  | Boot
+  | { readonly type: 'accept' }
+  | { readonly type: 'drain' }
+  | { readonly type: 'quit' }
+  | { readonly type: 'reopen' };
 
 export type FromWorker =
   /** Loaded and probed. `drainLimit`: milliseconds after which a drain of this worker destroys what is left. */

@@ -1,5 +1,4 @@
 /** All addresses of a master, or none (master). */
-import { closeSync } from 'node:fs';
 import { HoldfastError } from '../errors.js';
 import { type Address, formatAddress, overlap, parseLabel } from './address.js';
 import { bindNow } from './bind.js';
@@ -7,21 +6,22 @@ import { closeListener } from './close.js';
 import { codeOf, refusal } from './complaints.js';
 import type { Listener } from './listener.js';
 import type { Overlap } from './match.js';
-import { bind, setV6Only, socket } from '../sys/libc.js';
-import { encodeName, familyOf } from './socket-name.js';
 
 export interface Bound {
   readonly listeners: readonly Listener[];
   readonly warnings: readonly string[];
 }
 
+type Explain = (error: HoldfastError, address: Address) => HoldfastError;
+
 /** For port 0 on several addresses: the port that the kernel gives for one may be taken on another. */
 const ATTEMPTS = 10;
+const ABSENT: readonly (string | undefined)[] = ['EAFNOSUPPORT', 'EADDRNOTAVAIL'];
 const LOOPBACK = { is: 'tcp6', host: '::1', port: 0 } as const;
 
 /**
  * Binds in order; addresses of one setting with port 0 (`:0`, `localhost:0`) share a port. When one fails, those before are closed again.
- * On a machine without IPv6 the v6 addresses of `:PORT` and of names are left out, with a warning, if something else of the setting is bound.
+ * On a machine without IPv6 the v6 addresses of `:PORT` and of names are left out, with a warning, where the setting has a v4 one too.
  * @param overlaps what matchListeners found, so that a refusal can say so
  * @throws HoldfastError as bindListener does
  */
@@ -30,9 +30,9 @@ export async function bindAll(addresses: readonly Address[], overlaps: readonly 
   const warnings: string[] = [];
   try {
     for (const group of bySetting(addresses)) {
-      const { usable, warning } = withoutMissingFamily(group);
-      if (warning !== undefined) warnings.push(warning);
-      listeners.push(...bindGroup(usable, overlaps, listeners));
+      const bound = bindGroup(group, (error, address) => explained(error, address, overlaps, listeners));
+      listeners.push(...bound.listeners);
+      warnings.push(...bound.warnings);
     }
     return { listeners, warnings };
   } catch (error) {
@@ -52,43 +52,56 @@ function bySetting(addresses: readonly Address[]): readonly (readonly Address[])
   return [...groups.values()];
 }
 
-function withoutMissingFamily(group: readonly Address[]): { readonly usable: readonly Address[]; readonly warning?: string } {
-  const others = group.filter(({ is }) => is !== 'tcp6');
-  if (others.length === group.length || others.length === 0 || hasIpv6()) return { usable: group };
-  const left = group.filter(({ is }) => is === 'tcp6').map(formatAddress);
-  return { usable: others, warning: `not bound: ${left.join(', ')}; this machine has no IPv6` };
-}
-
-/** Whether the loopback has its v6 address. A kernel without IPv6 has no such sockets, `disable_ipv6=1` takes the addresses away. */
-function hasIpv6(): boolean {
-  let fd: number | undefined;
-  try {
-    fd = socket(familyOf(LOOPBACK));
-    setV6Only(fd);
-    bind(fd, encodeName(LOOPBACK));
-    return true;
-  } catch (error) {
-    return codeOf(error) !== 'EAFNOSUPPORT' && codeOf(error) !== 'EADDRNOTAVAIL';
-  } finally {
-    if (fd !== undefined) closeSync(fd);
-  }
-}
-
-function bindGroup(group: readonly Address[], overlaps: readonly Overlap[], held: readonly Listener[]): readonly Listener[] {
-  const chosen = group.length > 1 && group.every((address) => 'port' in address && address.port === 0);
+function bindGroup(group: readonly Address[], explain: Explain): Bound {
+  const shared = group.length > 1 && group.every((address) => 'port' in address && address.port === 0);
   for (let attempt = 1; ; attempt += 1) {
     const listeners: Listener[] = [];
+    const warnings: string[] = [];
     try {
-      for (const address of group) listeners.push(bindNow(address, chosen ? portOf(listeners[0]) : undefined));
-      return listeners;
+      for (const address of group) {
+        const listener = bindUnlessSpare(address, group, shared ? portOf(listeners[0]) : undefined, explain);
+        if (listener === undefined) warnings.push(`not bound: ${formatAddress(address)}; this machine has no IPv6`);
+        else listeners.push(listener);
+      }
+      return { listeners, warnings };
     } catch (error) {
-      const failed = group[listeners.length];
       for (const listener of listeners) closeListener(listener);
-      const inUse = error instanceof HoldfastError && codeOf(error.cause) === 'EADDRINUSE';
-      if (inUse && chosen && listeners.length > 0 && attempt < ATTEMPTS) continue;
-      throw inUse && failed !== undefined ? explained(error, failed, overlaps, held) : error;
+      if (!shared || listeners.length === 0 || attempt === ATTEMPTS || causeOf(error) !== 'EADDRINUSE') throw error;
     }
   }
+}
+
+/** Undefined where it can be done without. */
+function bindUnlessSpare(address: Address, group: readonly Address[], port: number | undefined, explain: Explain): Listener | undefined {
+  try {
+    return bindNow(address, port);
+  } catch (error) {
+    if (isSpare(address, group) && lacksIpv6(error)) return undefined;
+    throw error instanceof HoldfastError && causeOf(error) === 'EADDRINUSE' ? explain(error, address) : error;
+  }
+}
+
+/** A v6 address of a setting that has a v4 one too. */
+function isSpare(address: Address, group: readonly Address[]): boolean {
+  return address.is === 'tcp6' && group.some(({ is }) => is === 'tcp4');
+}
+
+/** A kernel without IPv6 has no such sockets; where it is switched off, not even the loopback has its address. */
+function lacksIpv6(error: unknown): boolean {
+  return ABSENT.includes(causeOf(error)) && ABSENT.includes(attemptLoopback());
+}
+
+function attemptLoopback(): string | undefined {
+  try {
+    closeListener(bindNow(LOOPBACK));
+    return undefined;
+  } catch (error) {
+    return causeOf(error);
+  }
+}
+
+function causeOf(error: unknown): string | undefined {
+  return error instanceof HoldfastError ? codeOf(error.cause) : undefined;
 }
 
 function portOf(listener: Listener | undefined): number | undefined {

@@ -19,10 +19,13 @@ export function holderOf(address: Address): string {
   return pid === undefined ? 'in use' : `in use by ${nameOf(pid)} (pid ${pid})`;
 }
 
-/** Names of the unix sockets that exist, as they were bound; undefined where the kernel has no such table. */
+/**
+ * File names, without directories, of the unix sockets that exist, as they were bound; undefined where the kernel has no such table.
+ * The same directory may go by several paths (/run, /var/run), and the kernel remembers the one that bind(2) was given.
+ */
 export function boundNames(): ReadonlySet<string> | undefined {
   const rows = table('unix');
-  return rows.length === 0 ? undefined : new Set(rows.map(unixName));
+  return rows.length === 0 ? undefined : new Set(rows.map((row) => basename(unixName(row))));
 }
 
 function holderPid(address: Address): number | undefined {

@@ -29,7 +29,7 @@ export function parseBind(text: string): Bind {
 }
 
 function parseTcp(text: string): Bind {
-  const [, v6, name, digits] = /^(?:\[([^[\]]*)\]|([^:[\]]*)):(.*)$/.exec(text) ?? [];
+  const [, v6, name, digits] = /^(?:\[([^[\]]*)\]|([^:[\]]*)):([^:]*)$/.exec(text) ?? [];
   if (digits === undefined) throw nonsense(text, withoutPort(text));
   const port = parsePort(text, digits);
   if (v6 !== undefined) return addresses(tcpAddress(v6Bytes(text, v6), port));
@@ -47,7 +47,7 @@ function withoutPort(text: string): string {
   const [, bare, port] = /^([0-9a-f:.]+):(\d+)$/i.exec(text) ?? [];
   if (parseIp(text)?.length === 16 || parseIp(bare ?? '')?.length === 16)
     return `an IPv6 address stands in brackets: [${parseIp(bare ?? '')?.length === 16 ? bare : text}]:${port ?? 8000}`;
-  return `the port is missing; write ${FORMS}`;
+  return text.includes(':') && !text.endsWith(']') ? `write ${FORMS}` : `the port is missing; write ${FORMS}`;
 }
 
 function v6Bytes(text: string, host: string): readonly number[] {

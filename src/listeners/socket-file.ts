@@ -1,7 +1,7 @@
 /** A unix socket's way onto its path: bound beside it, renamed over it when it listens, removed if it is still ours (master). */
 import { randomBytes } from 'node:crypto';
 import { type BigIntStats, closeSync, lchownSync, lstatSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { bind, connect, groupId, setNonBlocking, socket, userId } from '../sys/libc.js';
 import type { Access, UnixAddress } from './address.js';
 import { codeOf, refusal } from './complaints.js';
@@ -125,7 +125,7 @@ function sweep(path: string): void {
   if (bound === undefined) return;
   try {
     const drafts = readdirSync(dirname(path)).map((name) => join(dirname(path), name)).filter((name) => isDraftOf(name, path));
-    for (const draft of drafts) if (!bound.has(draft) && socketFileAt(draft) !== undefined) unlinkSync(draft);
+    for (const draft of drafts) if (!bound.has(basename(draft)) && socketFileAt(draft) !== undefined) unlinkSync(draft);
   } catch (error) {
     // Another's in a sticky directory, or a directory that may be written and not read: litter, and no reason not to start.
     if (codeOf(error) === undefined) throw error;

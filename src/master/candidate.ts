@@ -2,16 +2,23 @@
  * The next master as the incumbent sees it (master): double-forked, so that it is nobody's child when it reports to systemd,
  * and known by its channel and its process groups alone.
  */
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Channel, type ChannelEnd } from '../channel/channel.js';
 import { claimSuccession, createLease, createSuccession, type Lease } from '../channel/lease.js';
-import { CANDIDATE_FDS, FROM_CANDIDATE, type FromCandidate, HANDOVER_VERSION, type Handover, type ToCandidate } from '../channel/master-messages.js';
-import { messageOf } from '../errors.js';
-import { anyAlive, killGroup } from '../sys/process-group.js';
+import {
+  CANDIDATE_FDS,
+  FROM_CANDIDATE,
+  type FromCandidate,
+  HANDOVER_VERSION,
+  type Handover,
+  type ToCandidate,
+} from '../channel/master-messages.js';
+import { HoldfastError, messageOf } from '../errors.js';
+import { anyAlive, killGroup, killProcess } from '../sys/process-group.js';
 
 export interface CandidateOrder {
   readonly argv: readonly [string, ...string[]];
@@ -57,27 +64,36 @@ export class Candidate {
     place(CANDIDATE_FDS.succession, this.#succession);
     place(CANDIDATE_FDS.stderr, 2);
     if (order.keeper !== undefined) place(CANDIDATE_FDS.keeper, order.keeper);
-    const [shell, ...args] = intermediate(order.argv, stdio.length);
-    const child = spawn(shell, args, {
-      cwd: order.directory,
-      detached: true,
-      env: {
-        ...order.env,
-        PWD: order.directory,
-        HOLDFAST_HANDOVER: String(HANDOVER_VERSION),
-        HOLDFAST_FDS: order.encodedListeners,
-        HOLDFAST_PREDECESSOR: String(process.pid),
-      },
-      stdio,
-    });
-    child.once('error', (error) => listener.message({ type: 'failed', status: 1, reason: `cannot start in ${order.directory}: ${error.message}` }));
-    if (child.pid !== undefined) this.#groups.push(child.pid);
-    this.#channel = new Channel<FromCandidate, ToCandidate>(
-      child.stdio.at(3 + order.listeners.length + CANDIDATE_FDS.channel) as Socket,
-      FROM_CANDIDATE,
-      listener,
+    const child = this.#spawn(order, stdio);
+    // Out of descriptors: what spawn(3) was given is not there at all.
+    const socket = child.stdio?.at(3 + order.listeners.length + CANDIDATE_FDS.channel) as Socket | null | undefined;
+    child.once('error', (error) =>
+      listener.message({ type: 'failed', status: 1, reason: `cannot start in ${order.directory}: ${error.message}` }),
     );
+    if (socket === null || socket === undefined) {
+      this.#closeDescriptors();
+      throw new HoldfastError('no descriptors are left (ulimit -n)');
+    }
+    if (child.pid !== undefined) this.#groups.push(child.pid);
+    this.#channel = new Channel<FromCandidate, ToCandidate>(socket, FROM_CANDIDATE, listener);
     this.#channel.send(order.handover);
+  }
+
+  #spawn(order: CandidateOrder, stdio: (number | 'ignore' | 'inherit' | 'pipe')[]): ChildProcess {
+    const [shell, ...args] = intermediate(order.argv, stdio.length);
+    const env = {
+      ...order.env,
+      PWD: order.directory,
+      HOLDFAST_HANDOVER: String(HANDOVER_VERSION),
+      HOLDFAST_FDS: order.encodedListeners,
+      HOLDFAST_PREDECESSOR: String(process.pid),
+    };
+    try {
+      return spawn(shell, args, { cwd: order.directory, detached: true, env, stdio });
+    } catch (error) {
+      this.#closeDescriptors();
+      throw error;
+    }
   }
 
   get pid(): number | undefined {
@@ -110,12 +126,7 @@ export class Candidate {
 
   /** The master alone. Its workers drain, for nobody holds their lease any more. */
   behead(): void {
-    if (this.#pid === undefined) return;
-    try {
-      process.kill(this.#pid, 'SIGKILL');
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
-    }
+    if (this.#pid !== undefined) killProcess(this.#pid);
     this.dropLease();
   }
 
@@ -144,6 +155,10 @@ export class Candidate {
   /** Let go of everything that is about it. */
   close(): void {
     this.#channel.close();
+    this.#closeDescriptors();
+  }
+
+  #closeDescriptors(): void {
     this.dropLease();
     closeSync(this.#succession);
     if (this.#words !== undefined) closeSync(this.#words);

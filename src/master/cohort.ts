@@ -1,7 +1,7 @@
 /** The workers of one release in one master (master): a wanted number of slots, each filled, refilled and emptied. */
 import { performance } from 'node:perf_hooks';
 import { EXIT } from '../errors.js';
-import { WorkerProcess, type WorkerEnd, type WorkerListener, type WorkerOrder } from './worker-process.js';
+import { type WorkerEnd, type WorkerListener, type WorkerOrder, WorkerProcess } from './worker-process.js';
 
 export interface CohortListener {
   /** Every wanted slot is loaded and probed. */
@@ -55,13 +55,9 @@ export class Cohort {
     return this.#slots.size === 0 && this.#leaving.size === 0;
   }
 
-  get exposed(): boolean {
-    return this.#exposed;
-  }
-
-  /** Workers that accept. */
-  get accepting(): number {
-    return this.#in('accepting');
+  /** Every wanted slot accepts, and nobody is leaving. */
+  get settled(): boolean {
+    return this.#in('accepting') === this.#wanted && this.#leaving.size === 0;
   }
 
   get workers(): readonly WorkerProcess[] {
@@ -140,7 +136,7 @@ export class Cohort {
 
   #tell(): void {
     if (this.#wanted === 0) return;
-    if (this.#exposed && this.accepting === this.#wanted) this.#listener.accepting();
+    if (this.#exposed && this.#in('accepting') === this.#wanted) this.#listener.accepting();
     else if (!this.#exposed && this.#in('ready') === this.#wanted) this.#listener.ready();
   }
 
@@ -187,7 +183,7 @@ export class Cohort {
 }
 
 /** `worker 2 exited with status 7 before it was ready`. */
-export function howItEnded(worker: { readonly slot: number }, end: WorkerEnd): string {
+function howItEnded(worker: { readonly slot: number }, end: WorkerEnd): string {
   const how = end.signal === null ? `exited with status ${end.code}` : `was killed by ${end.signal}`;
   return `worker ${worker.slot} ${how} before it was ready`;
 }

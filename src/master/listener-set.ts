@@ -1,4 +1,6 @@
 /** The listeners of one generation (master): adopted, bound, listened on, handed on, let go. The master never accepts. */
+
+import type { BoundFile } from '../channel/master-messages.js';
 import {
   bindAll,
   closeListener,
@@ -48,6 +50,13 @@ export class ListenerSet {
     return this.#bound;
   }
 
+  /** The files of unix sockets that this generation has bound. */
+  get newFiles(): readonly BoundFile[] {
+    return this.#bound.flatMap(({ address, socketFile }) =>
+      socketFile?.draft === undefined ? [] : [{ path: address.slice('unix:'.length), ...socketFile, draft: socketFile.draft }],
+    );
+  }
+
   /** From now on connections to the new addresses are queued. Throws HoldfastError. */
   listen(backlog: number): void {
     for (const listener of this.#bound) listen(listener, backlog);
@@ -75,4 +84,11 @@ export class ListenerSet {
       if (listener !== undefined) removeSocketFile(listener);
     }
   }
+}
+
+/** What a candidate that was killed has left of its new unix sockets, under either name. */
+export function removeBoundFiles(files: readonly BoundFile[]): void {
+  for (const { path, dev, ino, draft } of files)
+    for (const name of [draft, path])
+      removeSocketFile({ address: `unix:${name}`, bound: `unix:${name}`, fd: -1, socketFile: { dev, ino } });
 }

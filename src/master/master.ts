@@ -3,32 +3,28 @@
  * event is decided by the tables in upgrade/; this file does it.
  */
 import { performance } from 'node:perf_hooks';
-import type { MasterSignal } from './signals.js';
 import type { ChannelEnd } from '../channel/channel.js';
-import { type FromCandidate, SPOKEN, type ToCandidate } from '../channel/master-messages.js';
+import { type BoundFile, type FromCandidate, SPOKEN, type ToCandidate } from '../channel/master-messages.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import { encodeListeners } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
 import { Pidfile } from '../pidfile/index.js';
+import { killProcess } from '../sys/process-group.js';
 import { type Candidacy, type CandidacyEffect, type CandidacyEvent, candidacy, newCandidacy, type Stop } from '../upgrade/candidacy.js';
 import { type Incumbency, type IncumbencyEffect, type IncumbencyEvent, incumbencyOf } from '../upgrade/incumbency.js';
-import { DRAIN_PATIENCE, LATE } from '../upgrade/limits.js';
+import { DRAIN_PATIENCE } from '../upgrade/limits.js';
 import { Candidate } from './candidate.js';
-import { Cohort } from './cohort.js';
-import { ListenerSet } from './listener-set.js';
+import { Clock, type Pace } from './clock.js';
+import { ListenerSet, removeBoundFiles } from './listener-set.js';
 import type { Origin } from './origin.js';
-import { isThere, type Release, resolveRelease } from './release.js';
-import { workerOrder } from './worker-order.js';
-import type { WorkerEnd, WorkerOrder, WorkerProcess } from './worker-process.js';
+import type { MasterSignal } from './signals.js';
+import { Workers } from './workers.js';
 
 type Event =
   | { readonly for: 'candidacy'; readonly event: CandidacyEvent }
   | { readonly for: 'incumbency'; readonly event: IncumbencyEvent }
   | { readonly for: 'either'; readonly event: Extract<CandidacyEvent, { readonly event: 'stop' | 'upgrade' | 'reload' | 'deadline' }> }
   | { readonly for: 'workers'; readonly act: () => void };
-
-/** Between two looks at the clock, in milliseconds: when nothing is going on, when something is, and while a candidate's end is awaited. */
-const TICK = { idle: 1_000, busy: 100, hurried: 20 } as const;
 
 export interface Departure {
   readonly status: number;
@@ -52,18 +48,12 @@ export class Master {
   #told = false;
   #readyLogged = false;
 
-  #wanted: number;
-  /** WINCH: no workers until HUP. */
-  #drained = false;
-  #release: Release | undefined;
-  #cohort: Cohort | undefined;
-  /** The workers that a reload starts. */
-  #next: Cohort | undefined;
-  readonly #cohorts = new Set<Cohort>();
+  readonly #workers: Workers;
 
   #listeners: ListenerSet | undefined;
   #pidfile: Pidfile | undefined;
   #candidate: Candidate | undefined;
+  #candidateFiles: readonly BoundFile[] = [];
   /** Positions of the listeners that the candidate goes on with. */
   #kept: readonly number[] = [];
   #reverting: { readonly exposed: boolean; readonly killAt: number } | undefined;
@@ -71,29 +61,39 @@ export class Master {
   #retireeKillAt = Number.POSITIVE_INFINITY;
   #departure: Omit<Departure, 'log'> = { status: EXIT.ok };
   #leaving = false;
-  #tickDue = 0;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
 
   constructor(origin: Origin, departed: (departure: Departure) => void) {
     this.#origin = origin;
     this.#log = origin.log;
     this.#departed = departed;
-    this.#wanted = origin.settings.workers;
     this.#step = incumbencyOf(origin.settings.upgradeTimeout * 1000);
     this.#candidacy = origin.before === undefined ? { is: 'first' } : newCandidacy(performance.now(), origin.before.deadline);
+    this.#clock = new Clock({ pace: () => this.#pace(), judge: (now) => this.#judge(now), rearm: (late) => this.#rearm(late) });
+    this.#workers = new Workers(origin, (act) => this.#post({ for: 'workers', act }), {
+      ready: () => this.#post({ for: 'candidacy', event: { event: 'loaded' } }),
+      accepting: () => this.#accepting(),
+      failed: (status, reason) => this.#post({ for: 'candidacy', event: { event: 'loadFailed', status, reason } }),
+      reloaded: () => this.#post({ for: 'incumbency', event: { event: 'reloaded' } }),
+      hurry: () => this.#clock.hurry(),
+    });
   }
 
   /** Begin. Everything that fails from here on ends in a departure. */
   start(): void {
-    this.#log.info('master.start', `${this.#origin.before === undefined ? 'starting' : 'candidate'} of generation ${this.#origin.generation}`, {
-      app: this.#origin.settings.app,
-      workers: this.#wanted,
-    });
+    this.#log.info(
+      'master.start',
+      `${this.#origin.before === undefined ? 'starting' : 'candidate'} of generation ${this.#origin.generation}`,
+      {
+        app: this.#origin.settings.app,
+        workers: this.#workers.wanted,
+      },
+    );
     this.#origin.before?.predecessor.listen({
       message: (message) => this.#hearPredecessor(message),
       end: (how) => this.#predecessorEnded(how),
     });
-    this.#tick();
+    this.#clock.start();
     this.#prepare().catch((error: unknown) => this.#loadFailed(error));
   }
 
@@ -107,8 +107,8 @@ export class Master {
       SIGUSR1: () => this.#post({ for: 'workers', act: () => this.#reopen('both') }),
       SIGUSR2: () => this.#post({ for: 'either', event: { event: 'upgrade' } }),
       SIGWINCH: () => this.#post({ for: 'workers', act: () => this.#drainWorkers() }),
-      SIGTTIN: () => this.#post({ for: 'workers', act: () => this.#scale(1) }),
-      SIGTTOU: () => this.#post({ for: 'workers', act: () => this.#scale(-1) }),
+      SIGTTIN: () => this.#post({ for: 'workers', act: () => this.#workers.scale(1) }),
+      SIGTTOU: () => this.#post({ for: 'workers', act: () => this.#workers.scale(-1) }),
     };
     posts[signal]();
   }
@@ -153,43 +153,23 @@ export class Master {
     if (state.is !== this.#incumbency.is) this.#log.debug(null, `${this.#incumbency.is}: ${event.event}: ${state.is}`);
     this.#incumbency = state;
     for (const effect of effects) this.#doForIncumbency(effect);
-    this.#hurry();
+    this.#clock.hurry();
   }
 
   get #empty(): boolean {
-    return [...this.#cohorts].every((cohort) => cohort.empty) && this.#reverting === undefined && this.#origin.before?.predecessor.alive !== true;
+    return this.#workers.empty && this.#reverting === undefined && this.#origin.before?.predecessor.alive !== true;
   }
 
   // The clock.
 
-  #tick(): void {
-    clearTimeout(this.#timer);
-    const now = performance.now();
-    const late = this.#tickDue === 0 ? 0 : now - this.#tickDue;
-    if (late > LATE) this.#rearm(late);
-    else this.#judge(now);
-    this.#schedule(this.#pace());
-  }
-
-  #schedule(delay: number): void {
-    clearTimeout(this.#timer);
-    this.#tickDue = performance.now() + delay;
-    this.#timer = setTimeout(() => this.#tick(), delay);
-  }
-
-  /** Something began that wants a closer look at the clock. */
-  #hurry(): void {
-    if (this.#tickDue - performance.now() > this.#pace()) this.#schedule(this.#pace());
-  }
-
-  #pace(): number {
-    if (this.#reverting !== undefined) return TICK.hurried;
-    const quiet = this.#candidacy.is === 'incumbent' && this.#incumbency.is === 'serving' && this.#cohort?.workers.length === this.#cohort?.accepting;
-    return quiet ? TICK.idle : TICK.busy;
+  #pace(): Pace {
+    if (this.#reverting !== undefined) return 'hurried';
+    const quiet = this.#candidacy.is === 'incumbent' && this.#incumbency.is === 'serving' && this.#workers.settled;
+    return quiet ? 'idle' : 'busy';
   }
 
   #judge(now: number): void {
-    for (const cohort of this.#cohorts) cohort.tick(now);
+    this.#workers.tick(now);
     if (this.#reverting !== undefined) this.#watchEnd(now, this.#reverting);
     if (now > this.#retireeKillAt) this.#killRetiree();
     const state = this.#candidacy.is === 'incumbent' ? this.#incumbency : this.#candidacy;
@@ -198,7 +178,7 @@ export class Master {
 
   #rearm(late: number): void {
     this.#log.warning(null, `was stopped, or the machine slept, for ${Math.round(late)} ms: all deadlines begin again from here`);
-    for (const cohort of this.#cohorts) cohort.rearm(late);
+    this.#workers.rearm(late);
     if ('deadline' in this.#candidacy) this.#candidacy = { ...this.#candidacy, deadline: this.#candidacy.deadline + late };
     if ('deadline' in this.#incumbency) this.#incumbency = { ...this.#incumbency, deadline: this.#incumbency.deadline + late };
     if (this.#reverting !== undefined) this.#reverting = { ...this.#reverting, killAt: this.#reverting.killAt + late };
@@ -210,28 +190,26 @@ export class Master {
   async #prepare(): Promise<void> {
     const { settings, base, before } = this.#origin;
     this.#listeners = await ListenerSet.settle(settings.bind, base, before?.inherited ?? [], this.#log);
+    before?.predecessor.send({ type: 'bound', files: this.#listeners.newFiles });
     for (const listener of this.#listeners.adopted) this.#logListener('listener.inherited', listener.bound);
-    if (settings.pid !== undefined) this.#pidfile = before === undefined ? await Pidfile.claim(settings.pid) : await Pidfile.propose(settings.pid);
-    this.#release = resolveRelease(settings.app, this.#origin.command.directory, settings.chdir);
-    this.#post({ for: 'workers', act: () => this.#startCohort() });
+    if (settings.pid !== undefined)
+      this.#pidfile = before === undefined ? await Pidfile.claim(settings.pid) : await Pidfile.propose(settings.pid);
+    this.#post({ for: 'workers', act: () => this.#startWorkers() });
   }
 
-  #startCohort(): void {
-    if (this.#leaving || this.#release === undefined) return;
-    const release = this.#release;
-    const cohort: Cohort = this.#newCohort(release, {
-      ready: () => this.#post({ for: 'candidacy', event: { event: 'loaded' } }),
-      accepting: () => this.#accepting(),
-      failed: (status, reason, stack) => this.#loadFailed({ status, reason, stack }),
-    });
-    this.#cohort = cohort;
-    cohort.resize(this.#wanted);
+  #startWorkers(): void {
+    if (this.#leaving) return;
+    try {
+      this.#workers.start(this.#listeners?.all ?? []);
+    } catch (error) {
+      this.#loadFailed(error);
+    }
   }
 
-  #loadFailed(thrown: unknown): void {
-    const { status, reason, stack } = asFailure(thrown);
-    if (stack !== '') this.#log.debug(null, stack);
-    this.#post({ for: 'candidacy', event: { event: 'loadFailed', status, reason } });
+  #loadFailed(error: unknown): void {
+    const status = error instanceof HoldfastError ? error.exitStatus : EXIT.failed;
+    if (!(error instanceof HoldfastError) && error instanceof Error && error.stack !== undefined) this.#log.debug(null, error.stack);
+    this.#post({ for: 'candidacy', event: { event: 'loadFailed', status, reason: messageOf(error) } });
   }
 
   #accepting(): void {
@@ -257,7 +235,7 @@ export class Master {
         return this.#act(this.#claim(), (ours) => ({ event: 'claimed', ours }));
       case 'retry':
         this.#log.error(null, `${effect.reason}; trying again`);
-        return this.#cohort?.persist();
+        return this.#workers.persist();
       case 'takeCharge':
         return this.#takeCharge(effect.stop);
       case 'leave':
@@ -277,7 +255,7 @@ export class Master {
     try {
       this.#listeners?.listen(this.#origin.settings.backlog);
       for (const listener of this.#listeners?.bound ?? []) this.#logListener('listener.bound', listener.bound);
-      this.#cohort?.expose();
+      this.#workers.expose();
     } catch (error) {
       this.#post({ for: 'candidacy', event: { event: 'exposeFailed', reason: messageOf(error) } });
     }
@@ -287,7 +265,8 @@ export class Master {
     if (this.#pidfile === undefined) return;
     const predecessor = this.#origin.before?.predecessor;
     if (predecessor?.alive === true) await this.#pidfile.rotate();
-    else if (!(await this.#pidfile.succeed(predecessor?.pid ?? 0))) throw new HoldfastError(`${this.#pidfile.path} names somebody else by now`);
+    else if (!(await this.#pidfile.succeed(predecessor?.pid ?? 0)))
+      throw new HoldfastError(`${this.#pidfile.path} names somebody else by now`);
     this.#log.info('pidfile.rotated', `${this.#pidfile.path} names ${process.pid}`);
   }
 
@@ -317,7 +296,7 @@ export class Master {
     if (this.#readyLogged) return;
     this.#readyLogged = true;
     const addresses = this.#listeners?.all.map((listener) => listener.bound).join(', ');
-    this.#log.info('master.ready', `serving on ${addresses} with ${this.#wanted} worker${this.#wanted === 1 ? '' : 's'}`);
+    this.#log.info('master.ready', `serving on ${addresses} with ${this.#workers.wanted} worker${this.#workers.wanted === 1 ? '' : 's'}`);
   }
 
   /** Before it was in charge. */
@@ -326,11 +305,11 @@ export class Master {
     this.#departure = status === EXIT.ok || this.#origin.before !== undefined ? { status } : { status, reason };
     if (this.#origin.before !== undefined && !this.#told) this.#log.error(null, `the candidate gives up: ${reason}`);
     this.#leaving = true;
-    for (const cohort of this.#cohorts) cohort.kill();
+    this.#workers.kill();
   }
 
   #leaveWhenEmpty(): void {
-    if ([...this.#cohorts].every((cohort) => cohort.empty)) this.#leave();
+    if (this.#workers.empty) this.#leave();
   }
 
   // Being in charge, and after.
@@ -340,7 +319,7 @@ export class Master {
       case 'refuse':
         return this.#refuse(effect.why);
       case 'reload':
-        return this.#reload();
+        return this.#workers.reload();
       case 'launch':
         return this.#launch();
       case 'releaseRetirees':
@@ -389,7 +368,13 @@ export class Master {
           env: command.env,
           encodedListeners: encodeListeners(listeners),
           listeners: listeners.map((listener) => listener.fd),
-          handover: { type: 'handover', generation: generation + 1, base, deadline: settings.upgradeTimeout * 1000, keeper: keeper !== undefined },
+          handover: {
+            type: 'handover',
+            generation: generation + 1,
+            base,
+            deadline: settings.upgradeTimeout * 1000,
+            keeper: keeper !== undefined,
+          },
           lease: lease.writing,
           succession,
           keeper: keeper?.fd,
@@ -421,6 +406,9 @@ export class Master {
         return this.#post({ for: 'incumbency', event: { event: 'ready' } });
       case 'failed':
         return this.#post({ for: 'incumbency', event: { event: 'failed', reason: message.reason } });
+      case 'bound':
+        this.#candidateFiles = message.files;
+        return;
       case 'serving':
         return this.#post({ for: 'incumbency', event: { event: 'serving' } });
       case 'release':
@@ -463,6 +451,8 @@ export class Master {
 
   async #clearAway(exposed: boolean): Promise<void> {
     const pid = this.#candidate?.pid;
+    removeBoundFiles(this.#candidateFiles);
+    this.#candidateFiles = [];
     if (exposed && pid !== undefined) await this.#pidfile?.restore(pid);
     await this.#pidfile?.discardCandidate(pid);
   }
@@ -489,7 +479,7 @@ export class Master {
   #drainAfter(positions: readonly number[], then: () => void): void {
     const drain = () => {
       then();
-      for (const cohort of this.#cohorts) cohort.retire();
+      this.#workers.retire();
     };
     if (positions.length === 0) return drain();
     void this.#listeners?.emptied(positions).then(() => this.#post({ for: 'workers', act: drain }));
@@ -502,17 +492,19 @@ export class Master {
   }
 
   #restore(): void {
+    void this.#restored().then((ours) => this.#post({ for: 'incumbency', event: { event: 'restored', ours } }));
+  }
+
+  /** Our successor died: one of all who might may take its place. */
+  async #restored(): Promise<boolean> {
     const candidate = this.#candidate;
-    const restoring = async () => {
-      if (candidate?.claimSuccession() !== true) return false;
+    if (candidate?.claimSuccession() !== true) return false;
+    try {
       return this.#pidfile === undefined || (await this.#pidfile.restore(candidate.pid ?? 0));
-    };
-    restoring()
-      .catch((error: unknown) => {
-        this.#log.error(null, messageOf(error));
-        return false;
-      })
-      .then((ours) => this.#post({ for: 'incumbency', event: { event: 'restored', ours } }));
+    } catch (error) {
+      this.#log.error(null, messageOf(error));
+      return false;
+    }
   }
 
   #comeBack(): void {
@@ -520,22 +512,22 @@ export class Master {
     this.#log.warning(null, `the successor (pid ${this.#candidate?.pid}) died; this generation is in charge again`);
     if (this.#pidfile !== undefined) this.#log.info('pidfile.rotated', `${this.#pidfile.path} names ${process.pid}`);
     this.#origin.keeper?.tell({ type: 'charge', pid: process.pid, generation: this.#origin.generation });
-    this.#startCohort();
-    this.#cohort?.expose();
+    this.#startWorkers();
+    this.#workers.expose();
   }
 
   #stop(quick: boolean): void {
     this.#log.info(null, quick ? 'stopping at once' : 'stopping: connections are drained');
     this.#retireeKillAt = performance.now() + this.#drainLimit + DRAIN_PATIENCE;
     if (this.#origin.before?.predecessor.alive === true) this.#origin.before.predecessor.send({ type: 'stop', quick });
-    this.#next?.kill();
-    if (quick) {
-      for (const cohort of this.#cohorts) cohort.quit();
+    const ours = this.#inCharge ? (this.#listeners?.all ?? []).map((_, position) => position) : [];
+    const close = () => {
+      this.#listeners?.removeFiles(ours);
       this.#listeners?.close();
-      return;
-    }
-    const all = this.#inCharge ? (this.#listeners?.all ?? []).map((_, position) => position) : [];
-    this.#drainAfter(all, () => this.#listeners?.close());
+    };
+    if (!quick) return this.#drainAfter(ours, close);
+    this.#workers.quit();
+    close();
   }
 
   get #drainLimit(): number {
@@ -548,13 +540,12 @@ export class Master {
     const predecessor = this.#origin.before?.predecessor;
     if (predecessor?.alive !== true) return;
     this.#log.warning(null, `the retiree (pid ${predecessor.pid}) did not leave in time; it is killed`);
-    process.kill(predecessor.pid, 'SIGKILL');
+    killProcess(predecessor.pid);
   }
 
   #leave(): void {
-    clearTimeout(this.#timer);
+    this.#clock.stop();
     this.#leaving = false;
-    if (this.#inCharge) this.#listeners?.removeFiles((this.#listeners?.all ?? []).map((_, position) => position));
     this.#listeners?.close();
     const released = this.#pidfile?.release() ?? Promise.resolve();
     released
@@ -604,137 +595,19 @@ export class Master {
     this.#post({ for: 'incumbency', event: { event: 'retireesReleased' } });
   }
 
-  // Workers.
-
-  #newCohort(
-    release: Release,
-    listener: { ready(): void; accepting(): void; failed(status: number, reason: string, stack: string): void },
-  ): Cohort {
-    const cohort: Cohort = new Cohort((slot) => this.#workerOrder(slot, release), {
-      ...listener,
-      spawned: (worker) => this.#log.debug('worker.spawn', `worker ${worker.slot} is started`, { slot: worker.slot, worker: worker.pid }),
-      workerReady: (worker) => this.#log.info('worker.ready', `worker ${worker.slot} is ready`, { slot: worker.slot, worker: worker.pid }),
-      stuck: (worker) =>
-        this.#log.error('worker.timeout', `worker ${worker.slot} has not answered for ${this.#origin.settings.timeout} s; it is aborted`, {
-          slot: worker.slot,
-          worker: worker.pid,
-        }),
-      ended: (worker, end, replacedAfter) => this.#workerEnded(worker, end, replacedAfter),
-      empty: () => this.#post({ for: 'workers', act: () => this.#forget(cohort) }),
-    });
-    this.#cohorts.add(cohort);
-    this.#hurry();
-    return cohort;
-  }
-
-  #forget(cohort: Cohort): void {
-    if (cohort !== this.#cohort && cohort !== this.#next && cohort.empty) this.#cohorts.delete(cohort);
-  }
-
-  #workerOrder(slot: number, pinned: Release): WorkerOrder {
-    return workerOrder(this.#origin, this.#stillThere(pinned), slot, this.#listeners?.all ?? []);
-  }
-
-  /** A generation runs one release; only if its files are gone are those looked for that the path as typed leads to now. */
-  #stillThere(release: Release): Release {
-    if (isThere(release)) return release;
-    const { settings, command } = this.#origin;
-    try {
-      const other = resolveRelease(settings.app, command.directory, settings.chdir);
-      if (other.cwd !== release.cwd || other.app !== release.app)
-        this.#log.warning(null, `${release.cwd} is gone; the worker is started from ${other.cwd}, another release than its siblings`);
-      return other;
-    } catch {
-      return release;
-    }
-  }
-
-  #workerEnded(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined): void {
-    const how = end.signal === null ? `exited with status ${end.code}` : `was killed by ${end.signal}`;
-    const why = end.failure === undefined ? '' : `: ${end.failure.reason}`;
-    const next = replacedAfter === undefined ? '' : `; replaced ${replacedAfter === 0 ? 'at once' : `in ${replacedAfter / 1000} s`}`;
-    const fields = { slot: worker.slot, worker: worker.pid, code: end.code, signal: end.signal };
-    const level = replacedAfter === undefined ? 'info' : 'warning';
-    this.#log[level]('worker.exit', `worker ${worker.slot} ${how}${why}${next}`, fields);
-    if (end.failure !== undefined && end.failure.stack !== '') this.#log.debug(null, end.failure.stack);
-    this.#hurry();
-  }
-
-  #scale(by: 1 | -1): void {
-    this.#wanted = Math.max(1, this.#wanted + by);
-    this.#log.info(null, `${this.#wanted} worker${this.#wanted === 1 ? '' : 's'} wanted`);
-    if (this.#scalable) this.#cohort?.resize(this.#wanted);
-    this.#next?.resize(this.#wanted);
-    this.#hurry();
-  }
-
-  /** Not a retiree's, not a stopping master's, and not after WINCH. */
-  get #scalable(): boolean {
-    return !this.#drained && (this.#candidacy.is !== 'incumbent' || this.#inCharge) && this.#incumbency.is !== 'stopping' && !this.#leaving;
-  }
-
-  #drainWorkers(): void {
-    if (this.#candidacy.is !== 'incumbent' || !this.#inCharge || this.#incumbency.is === 'stopping') return this.#refuse('nothing to drain now');
-    this.#log.info(null, 'draining the workers; HUP brings them back');
-    this.#drained = true;
-    this.#abandonReload();
-    this.#cohort?.retire();
-    this.#hurry();
-  }
+  // Orders that no table decides.
 
   /** `others`: the generations to which the order goes on. */
   #reopen(others: 'both' | 'older' | 'none'): void {
     this.#log.reopen();
     if (others === 'both') this.#candidate?.send({ type: 'reopen' });
     if (others !== 'none' && this.#candidacy.is === 'incumbent') this.#origin.before?.predecessor.send({ type: 'reopen' });
-    for (const cohort of this.#cohorts) for (const worker of cohort.workers) worker.reopen();
+    this.#workers.reopen();
   }
 
-  // Reload.
-
-  #reload(): void {
-    const { settings, command } = this.#origin;
-    this.#log.info('reload.start', 'reading the app again');
-    try {
-      const release = resolveRelease(settings.app, command.directory, settings.chdir);
-      const next: Cohort = this.#newCohort(release, {
-        ready: () => this.#post({ for: 'workers', act: () => next.expose() }),
-        accepting: () => this.#post({ for: 'workers', act: () => this.#reloaded(next, release) }),
-        failed: (_status, reason, stack) => this.#post({ for: 'workers', act: () => this.#reloadFailed(next, reason, stack) }),
-      });
-      this.#next = next;
-      next.resize(this.#wanted);
-    } catch (error) {
-      this.#reloadFailed(undefined, messageOf(error), '');
-    }
-  }
-
-  #reloaded(next: Cohort, release: Release): void {
-    if (next === this.#cohort) return this.#post({ for: 'incumbency', event: { event: 'accepting' } });
-    if (next !== this.#next) return;
-    const old = this.#cohort;
-    this.#cohort = next;
-    this.#next = undefined;
-    this.#release = release;
-    this.#drained = false;
-    old?.retire();
-    if (old !== undefined) this.#forget(old);
-    this.#log.info('reload.done', `the workers of ${release.cwd} accept`);
-    this.#post({ for: 'incumbency', event: { event: 'reloaded' } });
-  }
-
-  #reloadFailed(next: Cohort | undefined, reason: string, stack: string): void {
-    if (next !== this.#next) return;
-    if (stack !== '') this.#log.debug(null, stack);
-    this.#next = undefined;
-    next?.kill();
-    if (next !== undefined) this.#forget(next);
-    this.#log.error('reload.failed', `reload failed, everything is as it was: ${reason}`, { reason });
-    this.#post({ for: 'incumbency', event: { event: 'reloaded' } });
-  }
-
-  #abandonReload(): void {
-    if (this.#next !== undefined) this.#reloadFailed(this.#next, 'the workers are to be drained', '');
+  #drainWorkers(): void {
+    if (this.#inCharge && this.#incumbency.is !== 'stopping') this.#workers.drain();
+    else this.#refuse('this master is not the one that serves');
   }
 
   // Small things.
@@ -747,11 +620,4 @@ export class Master {
   #logListener(event: 'listener.bound' | 'listener.inherited', address: string): void {
     this.#log.info(event, `${event === 'listener.bound' ? 'listening on' : 'inherited'} ${address}`, { address });
   }
-}
-
-function asFailure(thrown: unknown): { readonly status: number; readonly reason: string; readonly stack: string } {
-  if (typeof thrown === 'object' && thrown !== null && 'reason' in thrown && 'status' in thrown)
-    return thrown as { readonly status: number; readonly reason: string; readonly stack: string };
-  const status = thrown instanceof Error && 'exitStatus' in thrown ? Number(thrown.exitStatus) : EXIT.failed;
-  return { status, reason: messageOf(thrown), stack: thrown instanceof Error ? (thrown.stack ?? '') : '' };
 }

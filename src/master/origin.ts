@@ -1,9 +1,10 @@
 /** Where a master comes from: from nobody, or from the one before (master). */
-import type { Command } from './command.js';
+
 import type { Lease } from '../channel/lease.js';
 import type { Listener } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
 import type { Settings } from '../settings/index.js';
+import type { Command } from './command.js';
 import type { KeeperLink } from './keeper-link.js';
 import type { Predecessor } from './predecessor.js';
 

@@ -83,7 +83,9 @@ interface Before {
 /** The descriptors as CANDIDATE_FDS has them, each checked before it is used: a hand-over may be forged. */
 async function meetPredecessor(handed: Handed, version: string): Promise<Before> {
   if (handed.HOLDFAST_HANDOVER !== String(HANDOVER_VERSION))
-    throw malformed(`version ${handed.HOLDFAST_HANDOVER}, and this release knows only ${HANDOVER_VERSION}; upgrade through a release between the two`);
+    throw malformed(
+      `version ${handed.HOLDFAST_HANDOVER}, and this release knows only ${HANDOVER_VERSION}; upgrade through a release between the two`,
+    );
   const pid = asDescriptor(handed.HOLDFAST_PREDECESSOR);
   if (pid === undefined) throw malformed('HOLDFAST_PREDECESSOR is no pid');
   const entries = decodeListeners(handed.HOLDFAST_FDS ?? '');
@@ -144,7 +146,11 @@ function leadSession(): void {
 }
 
 function malformed(what: string, cause?: unknown): HoldfastError {
-  return new HoldfastError(`cannot take over: a malformed hand-over: ${what} (HOLDFAST_* variables are not to be set by hand)`, EXIT.failed, { cause });
+  return new HoldfastError(
+    `cannot take over: a malformed hand-over: ${what} (HOLDFAST_* variables are not to be set by hand)`,
+    EXIT.failed,
+    { cause },
+  );
 }
 
 function asDescriptor(text: string | undefined): number | undefined {

@@ -10,8 +10,28 @@ const libc = koffi.load(null);
 
 /** Numbers of <sys/socket.h>, <netinet/in.h> and <fcntl.h>, which differ between Linux and macOS. */
 export const C = darwin
-  ? { AF_UNIX: 1, AF_INET: 2, AF_INET6: 30, SOL_SOCKET: 0xffff, SO_REUSEADDR: 4, SO_TYPE: 0x1008, SO_ACCEPTCONN: 2, IPV6_V6ONLY: 27, O_NONBLOCK: 4 }
-  : { AF_UNIX: 1, AF_INET: 2, AF_INET6: 10, SOL_SOCKET: 1, SO_REUSEADDR: 2, SO_TYPE: 3, SO_ACCEPTCONN: 30, IPV6_V6ONLY: 26, O_NONBLOCK: 0o4000 };
+  ? {
+      AF_UNIX: 1,
+      AF_INET: 2,
+      AF_INET6: 30,
+      SOL_SOCKET: 0xffff,
+      SO_REUSEADDR: 4,
+      SO_TYPE: 0x1008,
+      SO_ACCEPTCONN: 2,
+      IPV6_V6ONLY: 27,
+      O_NONBLOCK: 4,
+    }
+  : {
+      AF_UNIX: 1,
+      AF_INET: 2,
+      AF_INET6: 10,
+      SOL_SOCKET: 1,
+      SO_REUSEADDR: 2,
+      SO_TYPE: 3,
+      SO_ACCEPTCONN: 30,
+      IPV6_V6ONLY: 26,
+      O_NONBLOCK: 0o4000,
+    };
 const SOCK_STREAM = 1;
 const IPPROTO_IPV6 = 41;
 const [F_GETFD, F_SETFD, F_GETFL, F_SETFL, FD_CLOEXEC] = [1, 2, 3, 4, 1];

@@ -8,8 +8,13 @@ export function anyAlive(groups: readonly number[]): boolean {
 
 /** SIGKILL to every process of the group, stopped ones included. A group that is gone is no error. kill(2). */
 export function killGroup(group: number): void {
+  killProcess(-group);
+}
+
+/** SIGKILL. A process that is gone is no error. kill(2). */
+export function killProcess(pid: number): void {
   try {
-    process.kill(-group, 'SIGKILL');
+    process.kill(pid, 'SIGKILL');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
   }

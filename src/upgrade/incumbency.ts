@@ -112,11 +112,20 @@ const cancelAndStop = (_state: State, { quick }: { readonly quick: boolean }): O
     { do: 'stop', quick },
   );
 
-const pass = (signal: 'SIGUSR2' | 'SIGHUP') => (state: State): Outcome => to<State, IncumbencyEffect>(state, { do: 'pass', signal });
+const pass =
+  (signal: 'SIGUSR2' | 'SIGHUP') =>
+  (state: State): Outcome =>
+    to<State, IncumbencyEffect>(state, { do: 'pass', signal });
 const rememberHup = <S extends { readonly hup: boolean }>(state: S): Step<S, never> => ignore({ ...state, hup: true });
-const nonsense = (said: string) => (state: { readonly hup: boolean }): Outcome => revert(state, `said "${said}" out of turn`);
+const nonsense =
+  (said: string) =>
+  (state: { readonly hup: boolean }): Outcome =>
+    revert(state, `said "${said}" out of turn`);
 const failed = (state: { readonly hup: boolean }, event: { readonly reason: string }): Outcome => revert(state, event.reason);
-const diedBefore = (what: string) => (state: { readonly hup: boolean }): Outcome => revert(state, `died before it ${what}`);
+const diedBefore =
+  (what: string) =>
+  (state: { readonly hup: boolean }): Outcome =>
+    revert(state, `died before it ${what}`);
 const giveWord = (state: State): Outcome => to<State, IncumbencyEffect>(state, { do: 'giveWord' });
 const leave = (): Outcome => to<State, IncumbencyEffect>({ is: 'left' }, { do: 'leave' });
 
@@ -210,8 +219,7 @@ function table(upgradeTimeout: number): Table<State, IncumbencyEvent, Incumbency
       ...quiet,
       upgrade: busy,
       reload: rememberHup,
-      stop: (state, { quick }) =>
-        to<State, IncumbencyEffect>({ is: 'stopping', quick, reverting: state.reason }, { do: 'stop', quick }),
+      stop: (state, { quick }) => to<State, IncumbencyEffect>({ is: 'stopping', quick, reverting: state.reason }, { do: 'stop', quick }),
       // It was not known by pid when it was killed: now it is.
       hello: (state) => to<State, IncumbencyEffect>(state, { do: 'revert', exposed: false, reason: state.reason }),
       cleared: (state) => resume(state.hup, { do: 'rolledBack', reason: state.reason }),
@@ -238,7 +246,8 @@ function table(upgradeTimeout: number): Table<State, IncumbencyEvent, Incumbency
       upgrade: refuse('the successor died a moment ago'),
       reload: ignore,
       stop,
-      restored: (_state, { ours }) => (ours ? to<State, IncumbencyEffect>({ is: 'returning', hup: false }, { do: 'comeBack' }) : to({ is: 'released' })),
+      restored: (_state, { ours }) =>
+        ours ? to<State, IncumbencyEffect>({ is: 'returning', hup: false }, { do: 'comeBack' }) : to({ is: 'released' }),
     },
     returning: {
       ...quiet,

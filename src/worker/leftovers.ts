@@ -12,8 +12,6 @@ export function destroyAll(connections: Iterable<Connection>): Count {
   for (const connection of connections) {
     count[kindOf(connection)] += 1;
     connection.socket.destroy();
-    // During a handshake the TLS socket is not known, afterwards it takes this one along.
-    connection.accepted.destroy();
   }
   return count;
 }

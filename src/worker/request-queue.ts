@@ -26,7 +26,6 @@ export class RequestQueue {
   }
 
   receive(response: Response, dispatch: () => void): void {
-    if (this.connection.closing) return discard(response);
     closeAfter(this.connection, response);
     this.#waiting.push({ response, dispatch: AsyncResource.bind(dispatch) });
     this.#arm();

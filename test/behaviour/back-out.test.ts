@@ -22,7 +22,11 @@ for (const fault of faults.filter((one) => one !== 'probe')) {
     const load = await startLoad(t, { target: holdfast.target, mix: { short: 2, keepAlive: 4, slow: 1 }, keepAliveTimeoutMs: 5_000 });
     await load.warm(3);
     const master = holdfast.pid();
-    const before = { workers: holdfast.workers(), fds: descriptors(master).count, files: readdirSync(dirname(holdfast.pidfile ?? '')).sort() };
+    const before = {
+      workers: holdfast.workers(),
+      fds: descriptors(master).count,
+      files: readdirSync(dirname(holdfast.pidfile ?? '')).sort(),
+    };
 
     releases.point(releases.addBad(fault));
     const verdict = await holdfast.upgrade();
@@ -46,7 +50,12 @@ test('a release that fails its probe is rolled back', async (t) => {
   releases.add();
   const good = `export default (req, res) => res.end('well');`;
   releases.point(releases.add(good));
-  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: ['--probe', '/health'], allowErrors: [/upgrade\.rollback/] });
+  const holdfast = await startHoldfast(t, {
+    app: releases.app,
+    cwd: releases.current,
+    args: ['--probe', '/health'],
+    allowErrors: [/upgrade\.rollback/],
+  });
   releases.point(releases.addBad('probe'));
   const verdict = await holdfast.upgrade();
   t.is(verdict.event, 'upgrade.rollback');

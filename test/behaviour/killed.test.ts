@@ -51,7 +51,7 @@ async function holdLoading(holdfast: Holdfast, releases: Releases) {
 async function holdReady(t: ExecutionContext, holdfast: Holdfast, releases: Releases) {
   const { slow, candidate } = await holdLoading(holdfast, releases);
   const incumbent = holdfast.pid();
-  freeze(t, incumbent);
+  await freeze(t, incumbent);
   slow.open();
   await holdfast.event('upgrade.ready');
   return { candidate, incumbent };
@@ -91,7 +91,7 @@ test('an incumbent that is killed before the candidate is ready is succeeded by 
     const { slow, candidate } = await holdLoading(holdfast, releases);
     process.kill(holdfast.pid(), 'SIGKILL');
     await waitFor(() => holdfast.pid() === candidate, 2_000, 'the candidate in the pidfile');
-    load.mark();
+    await load.mark();
     await load.answeredAtLeast(100);
     t.is(holdfast.workers(1).length, 2, 'the old workers go on accepting');
     slow.open();
@@ -126,7 +126,7 @@ test('a retiree whose successor is killed returns, with new workers of its own r
     const successor = holdfast.pid();
     process.kill(successor, 'SIGKILL');
     await waitFor(() => holdfast.pid() === retiree, 2_000, 'the retiree in the pidfile');
-    await waitFor(() => holdfast.workers(2).length === 0, 40_000, 'the dead one\'s workers to drain');
+    await waitFor(() => holdfast.workers(2).length === 0, 40_000, "the dead one's workers to drain");
     t.is((await ask(holdfast.target)).headers['x-release'], '1');
     t.is((await long).body, 'slow\n');
     t.false(existsSync(`${holdfast.pidfile}.oldbin`));
@@ -179,7 +179,7 @@ test('a stopped candidate is rolled back at the deadline', async (t) => {
   const { holdfast, releases } = await start(t, ['--upgrade-timeout', '2']);
   await withoutRefusal(t, holdfast, async () => {
     const { candidate } = await holdLoading(holdfast, releases);
-    freeze(t, candidate);
+    await freeze(t, candidate);
     const verdict = await holdfast.event('upgrade.rollback');
     t.regex(String(verdict['reason']), /--upgrade-timeout/);
     t.false(isAlive(candidate));

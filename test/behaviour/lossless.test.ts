@@ -14,7 +14,7 @@ for (const workers of [2, 4]) {
     await load.warm(5);
     for (let upgrade = 1; upgrade <= 10; upgrade += 1) {
       t.is((await holdfast.upgrade()).event, 'upgrade.done');
-      load.mark();
+      await load.mark();
       await load.answeredAtLeast(300);
     }
     const report = await load.stop();
@@ -28,19 +28,24 @@ for (const workers of [2, 4]) {
     await load.warm(5);
     for (let reload = 1; reload <= 10; reload += 1) {
       t.is((await holdfast.reload()).event, 'reload.done');
-      load.mark();
+      await load.mark();
       await load.answeredAtLeast(200);
     }
-    for (const [signal, wanted] of [['SIGTTIN', 1], ['SIGTTIN', 2], ['SIGTTOU', 1], ['SIGTTOU', 0]] as const) {
+    for (const [signal, wanted] of [
+      ['SIGTTIN', 1],
+      ['SIGTTIN', 2],
+      ['SIGTTOU', 1],
+      ['SIGTTOU', 0],
+    ] as const) {
       holdfast.signal(signal);
       await waitFor(() => holdfast.workers().length >= workers + wanted, 20_000, `${workers + wanted} workers`);
-      load.mark();
+      await load.mark();
       await load.answeredAtLeast(200);
     }
     holdfast.signal('SIGWINCH');
     await holdfast.event('drain.start', undefined, { after: holdfast.log.length - 1 });
     t.is((await holdfast.reload()).event, 'reload.done');
-    load.mark();
+    await load.mark();
     await load.answeredAtLeast(200);
     const report = await load.stop();
     t.log(summary(report));

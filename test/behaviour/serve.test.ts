@@ -62,7 +62,10 @@ test('a worker that is killed is replaced, and only it', async (t) => {
 
 test('workers that die young are replaced after growing pauses', async (t) => {
   const app = join(tempDir(t), 'app.mjs');
-  writeFileSync(app, `export default (req, res) => res.end(); if (process.env.HOLDFAST_WORKER === '2') setTimeout(() => process.exit(9), 50);`);
+  writeFileSync(
+    app,
+    `export default (req, res) => res.end(); if (process.env.HOLDFAST_WORKER === '2') setTimeout(() => process.exit(9), 50);`,
+  );
   const holdfast = await startHoldfast(t, { app, args: ['-w', '2'], untilReady: false });
   const exits = async (pause: string) => holdfast.event('worker.exit', (line) => String(line.msg).includes(`replaced in ${pause} s`));
   t.truthy(await exits('1'));
@@ -125,7 +128,11 @@ test('a stuck worker writes its stack down, is killed and replaced', async (t) =
 test('TERM answers what is in flight, then ends everything and leaves no file', async (t) => {
   const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
   const slow = ask(holdfast.target, '/slow?ms=1000');
-  await waitFor(() => holdfast.workers().some(({ pid }) => descriptors(pid).list.some((one) => one.includes('socket'))), 2_000, 'the connection');
+  await waitFor(
+    () => holdfast.workers().some(({ pid }) => descriptors(pid).list.some((one) => one.includes('socket'))),
+    2_000,
+    'the connection',
+  );
   await after(100);
   const exit = await holdfast.stop();
   t.is((await slow).body, 'slow\n');
@@ -156,10 +163,10 @@ test('the app and its children see no descriptor, channel or hand-over variable 
   const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
   await holdfast.upgrade();
   const env = JSON.parse((await ask(holdfast.target, '/env')).body) as string[];
-  t.deepEqual(
-    env.filter((name) => name.startsWith('HOLDFAST_') && name !== 'HOLDFAST_TEST_MARK').sort(),
-    ['HOLDFAST_GENERATION', 'HOLDFAST_WORKER'],
-  );
+  t.deepEqual(env.filter((name) => name.startsWith('HOLDFAST_') && name !== 'HOLDFAST_TEST_MARK').sort(), [
+    'HOLDFAST_GENERATION',
+    'HOLDFAST_WORKER',
+  ]);
   const shell = (await ask(holdfast.target, '/child-fds')).body.split('\n').filter((line) => /^\d+ /.test(line));
   const theirs = shell.filter((line) => Number(line.split(' ')[0]) > 2 && !/\/dev\/|anon_inode/.test(line));
   const outer = new Set(descriptors(process.pid).list.map((line) => line.split(' ').at(-1)));

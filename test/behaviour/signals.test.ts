@@ -8,7 +8,13 @@ const NAMES = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGTTIN', 'SIGTTOU']
 
 test('TTIN and TTOU change the number of workers, and one stays', async (t) => {
   const holdfast = await startHoldfast(t, { args: ['-w', '1'] });
-  for (const [signal, count] of [['SIGTTIN', 2], ['SIGTTIN', 3], ['SIGTTOU', 2], ['SIGTTOU', 1], ['SIGTTOU', 1]] as const) {
+  for (const [signal, count] of [
+    ['SIGTTIN', 2],
+    ['SIGTTIN', 3],
+    ['SIGTTOU', 2],
+    ['SIGTTOU', 1],
+    ['SIGTTOU', 1],
+  ] as const) {
     holdfast.signal(signal);
     await waitFor(() => holdfast.workers().length === count, 10_000, `${count} workers after ${signal}`);
   }

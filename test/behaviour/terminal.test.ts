@@ -1,6 +1,7 @@
 // On a terminal: the first process stays, so that ^C reaches whoever is in charge.
-import { join } from 'node:path';
+
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { fixture, holdfastCommand } from '../support/paths.js';
@@ -19,13 +20,16 @@ test('an upgrade on a terminal keeps the first process, and ^C then ends the new
   await waitFor(() => Number(readFileSync(pidfile, 'utf8')) !== first, 20_000, 'the second generation');
   await waitFor(() => !isAlive(first), 10_000, 'the first one to leave');
   t.is((await ask({ host: '127.0.0.1', port: Number(port) })).status, 200);
-  t.true(terminal.processes().some(({ role }) => role === 'keeper'), 'the keeper is there');
+  t.true(
+    terminal.processes().some(({ role }) => role === 'keeper'),
+    'the keeper is there',
+  );
   terminal.type('\x03');
   t.is((await terminal.exit).status, 0);
   await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
 });
 
-test('the exit status of a master that cannot start is the keeper\'s', async (t) => {
+test("the exit status of a master that cannot start is the keeper's", async (t) => {
   const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', './nowhere.js']);
   t.is((await terminal.exit).status, 4);
   t.regex(terminal.output, /holdfast: cannot load \.\/nowhere\.js: no such file/);

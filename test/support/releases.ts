@@ -6,12 +6,12 @@ import { type Test, tempDir } from './temp.js';
 
 const source = {
   throws: `throw new Error('this release throws at import');`,
-  syntax: `export default (req, res) => {{{ ;`,
-  exits: `process.exit(7);`,
-  loops: `for (;;);`,
+  syntax: 'export default (req, res) => {{{ ;',
+  exits: 'process.exit(7);',
+  loops: 'for (;;);',
   rejects: `export default async () => { throw new Error('this release rejects'); };`,
-  number: `export default 42;`,
-  nothing: `export {};`,
+  number: 'export default 42;',
+  nothing: 'export {};',
   probe: `export default (req, res) => { res.statusCode = req.url === '/health' ? 500 : 200; res.end('unhealthy'); };`,
 } as const;
 

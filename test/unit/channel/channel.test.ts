@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { createServer, connect, type Socket } from 'node:net';
+import { connect, createServer, type Socket } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { Channel, type ChannelEnd } from '#src/channel/channel.js';
 import { encodeFrame, FRAME_LIMIT, FrameError, FrameReader } from '#src/channel/frames.js';
@@ -53,7 +53,18 @@ test('a frame that claims to be huge is refused before it is read', (t) => {
 
 test('a message of an unknown type, or without its fields, is none', (t) => {
   t.deepEqual(shapedAs(SHAPES, { type: 'note', text: 'x', more: 1 }), { type: 'note', text: 'x', more: 1 } as never);
-  for (const wrong of [null, 1, 'note', [], {}, { type: 'other' }, { type: 'note' }, { type: 'note', text: 1 }, { type: 'toString' }, { type: '__proto__' }])
+  for (const wrong of [
+    null,
+    1,
+    'note',
+    [],
+    {},
+    { type: 'other' },
+    { type: 'note' },
+    { type: 'note', text: 1 },
+    { type: 'toString' },
+    { type: '__proto__' },
+  ])
     t.is(shapedAs(SHAPES, wrong), undefined, JSON.stringify(wrong));
 });
 

@@ -29,7 +29,9 @@ test('a candidate exposes nothing before commit', (t) => {
 
 test('the first generation serves without asking anybody, or leaves with the status of its failure', (t) => {
   t.deepEqual(tell({ is: 'first' }, loaded, { event: 'exposed' }).done, ['expose', 'takeCharge']);
-  t.deepEqual(candidacy({ is: 'first' }, { event: 'loadFailed', status: 4, reason: 'x' }, 0).effects, [{ do: 'leave', status: 4, reason: 'x' }]);
+  t.deepEqual(candidacy({ is: 'first' }, { event: 'loadFailed', status: 4, reason: 'x' }, 0).effects, [
+    { do: 'leave', status: 4, reason: 'x' },
+  ]);
 });
 
 test('a candidate that fails says so and leaves', (t) => {
@@ -38,7 +40,12 @@ test('a candidate that fails says so and leaves', (t) => {
 });
 
 test('an incumbent that dies before commit is succeeded by whoever wins the right to', (t) => {
-  t.deepEqual(tell(loading, loaded, gone, { event: 'claimed', ours: true }, { event: 'exposed' }).done, ['sayReady', 'claim', 'expose', 'takeCharge']);
+  t.deepEqual(tell(loading, loaded, gone, { event: 'claimed', ours: true }, { event: 'exposed' }).done, [
+    'sayReady',
+    'claim',
+    'expose',
+    'takeCharge',
+  ]);
   t.is(tell(loading, loaded, gone, { event: 'claimed', ours: false }).state.is, 'leaving');
 });
 
@@ -65,10 +72,11 @@ test('TERM to a candidate ends it before commit, and waits until it is in charge
 });
 
 test('USR2 to a candidate is refused', (t) => {
-  for (const state of [loading, { is: 'ready', deadline: 1 }, { is: 'alone' }] as const) t.deepEqual(tell(state, { event: 'upgrade' }).done, ['refuse']);
+  for (const state of [loading, { is: 'ready', deadline: 1 }, { is: 'alone' }] as const)
+    t.deepEqual(tell(state, { event: 'upgrade' }).done, ['refuse']);
 });
 
-test('a candidate that hears nothing leaves five seconds after the incumbent\'s deadline', (t) => {
+test("a candidate that hears nothing leaves five seconds after the incumbent's deadline", (t) => {
   t.deepEqual(newCandidacy(100, 60_000), { is: 'loading', deadline: 60_100 + CANDIDATE_PATIENCE });
   t.is(tell(loading, { event: 'deadline' }).state.is, 'leaving');
 });

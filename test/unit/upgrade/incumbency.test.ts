@@ -72,14 +72,18 @@ test('every state answers every event, and none is left without a way on', (t) =
 
 test('only "releasing" commits, and only after the retirees gave their word', (t) => {
   const committing = STATES.flatMap((state) =>
-    EVENTS.filter((event) => step(state, event, 0).effects.some((effect) => effect.do === 'commit')).map((event) => `${state.is} ${event.event}`),
+    EVENTS.filter((event) => step(state, event, 0).effects.some((effect) => effect.do === 'commit')).map(
+      (event) => `${state.is} ${event.event}`,
+    ),
   );
   t.deepEqual(committing, ['releasing retireesReleased']);
 });
 
 test('only a retiree that has not given its word returns', (t) => {
   const restoring = STATES.flatMap((state) =>
-    EVENTS.filter((event) => step(state, event, 0).effects.some((effect) => effect.do === 'restore')).map((event) => `${state.is} ${event.event}`),
+    EVENTS.filter((event) => step(state, event, 0).effects.some((effect) => effect.do === 'restore')).map(
+      (event) => `${state.is} ${event.event}`,
+    ),
   );
   t.deepEqual(restoring, ['retiring gone']);
 });
@@ -143,7 +147,7 @@ test('USR2 and HUP to a retiree are passed on', (t) => {
   t.deepEqual(tell({ is: 'released' }, upgrade, { event: 'reload' }).done, ['pass', 'pass']);
 });
 
-test('a retiree that returns lets its dead successor\'s workers go only when its own accept', (t) => {
+test("a retiree that returns lets its dead successor's workers go only when its own accept", (t) => {
   const returned = tell({ is: 'retiring' }, gone, { event: 'restored', ours: true });
   t.deepEqual(returned.done, ['restore', 'comeBack']);
   t.deepEqual(tell(returned.state, { event: 'accepting' }), { state: serving, done: ['dropSuccessor'] });

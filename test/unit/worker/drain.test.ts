@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { setImmediate, setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { drainLimit } from '#src/worker/drain.js';
@@ -109,6 +110,24 @@ test('a request that comes while an earlier one is being answered is answered to
   await drained;
 });
 
+test('a request that comes behind one that was answered before its turn is answered too', async (t) => {
+  const first = gate<ServerResponse>();
+  const served = await serve(t, (req, res) => (req.url === '/1' ? first.open(res) : void res.end(`<${req.url}>`)));
+  const client = await Client.connect(t, served);
+  const drained = served.drain();
+  client.send(GET('/1'), GET('/2'));
+  const response = await first.opened;
+  // Had the app answered /2 by now, its head would say close.
+  for (let turn = 0; turn < 5; turn += 1) await setImmediate();
+  client.send(GET('/3'));
+  while ([...served.connections.open][0]?.requests !== 3) await setImmediate();
+  response.end('</1>');
+  t.is(await client.ended, 'end');
+  for (const path of ['/1', '/2', '/3']) t.is(client.count(`<${path}>`), 1);
+  t.is(client.count(CLOSE), 1);
+  await drained;
+});
+
 test('two requests that were in flight at the start are both answered, whichever head is written first', async (t) => {
   const responses = new Map<string | undefined, ServerResponse>();
   const both = gate();
@@ -209,6 +228,40 @@ test('an unused connection that was accepted long ago still has a second', async
   const took = performance.now() - before;
   t.true(took > 950 && took < 2000, `${took}`);
   t.is(await client.ended, 'end');
+});
+
+test('a connection that was unused at the start and sends half a head is in flight from then on', async (t) => {
+  const served = await serve(t, (_req, res) => res.end('hi'), 100);
+  const client = await Client.connect(t, served);
+  while (served.connections.size === 0) await setImmediate();
+  const drained = served.drain();
+  await pause(500);
+  client.send('GET / HTTP/1.1\r\nHo');
+  await pause(1000);
+  client.send('st: a\r\n\r\n');
+  t.is(await client.ended, 'end');
+  t.is(client.count('hi'), 1);
+  await drained;
+});
+
+test('an upgraded connection is closed as the app wants it', async (t) => {
+  const served = await serve(t, () => {});
+  const upgraded = gate<Socket>();
+  served.server.on('upgrade', (_req, socket: Socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+    upgraded.open(socket);
+  });
+  const client = await Client.connect(t, served, true);
+  client.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+  const socket = await upgraded.opened;
+  const drained = served.drain();
+  await setImmediate();
+  await setImmediate();
+  socket.end('goodbye');
+  socket.destroySoon();
+  const { durationMs } = await drained;
+  t.true(durationMs < 1000);
+  t.is(client.count('goodbye'), 1);
 });
 
 test('a half-sent first head is in flight', async (t) => {

@@ -64,6 +64,7 @@ test('a TLS handshake under way is in flight', async (t) => {
   client.send(GET());
   t.is(await client.ended, 'end');
   t.is(client.count('hi'), 1);
+  t.is(client.count(CLOSE), 1);
   t.is((await drained).destroyed['tls handshake'], 0);
 });
 
@@ -93,5 +94,16 @@ test('over TLS an early response survives the rest of its body', async (t) => {
   t.is(await client.ended, 'end');
   client.socket.end();
   t.is(client.count('too much'), 1);
+  await drained;
+});
+
+test('over TLS a client that half-closes behind its requests is answered', async (t) => {
+  const served = await serve(t, secureServer((req, res) => res.end(`<${req.url}>`)));
+  const client = await secureClient(t, served, true);
+  const drained = served.drain();
+  await setImmediate();
+  client.socket.end(GET('/1') + GET('/2'));
+  t.is(await client.ended, 'end');
+  for (const path of ['/1', '/2']) t.is(client.count(`<${path}>`), 1);
   await drained;
 });

@@ -39,6 +39,8 @@ export class Client {
   received = '';
   /** How the server ended it. */
   readonly ended: Promise<Ending>;
+  /** Of a read or a write: a reset shows in either. */
+  error: Error | undefined;
   readonly socket: Socket;
 
   constructor(socket: Socket) {
@@ -49,7 +51,10 @@ export class Client {
     });
     this.ended = new Promise((resolve) => {
       socket.once('end', () => resolve('end'));
-      socket.once('error', () => resolve('reset'));
+      socket.on('error', (error) => {
+        this.error = error;
+        resolve('reset');
+      });
     });
   }
 

@@ -1,0 +1,54 @@
+/** One timer for everything that has a deadline (master). Idle, it is the master's only wake-up. */
+import { performance } from 'node:perf_hooks';
+import { LATE } from '../upgrade/limits.js';
+
+/** Between two looks at the clock, in milliseconds: when nothing is going on, when something is, while somebody's end is awaited. */
+const PACE = { idle: 1_000, busy: 100, hurried: 20 } as const;
+export type Pace = keyof typeof PACE;
+
+export interface ClockListener {
+  pace(): Pace;
+  /** Judge by the time. */
+  judge(now: number): void;
+  /** Time was lost that nobody could use: all deadlines begin again from here, and nobody is judged in this turn. */
+  rearm(milliseconds: number): void;
+}
+
+export class Clock {
+  readonly #listener: ClockListener;
+  #due = 0;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(listener: ClockListener) {
+    this.#listener = listener;
+  }
+
+  start(): void {
+    this.#schedule();
+  }
+
+  stop(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  /** Something began that wants a closer look. */
+  hurry(): void {
+    if (this.#timer !== undefined && this.#due - performance.now() > PACE[this.#listener.pace()]) this.#schedule();
+  }
+
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    const delay = PACE[this.#listener.pace()];
+    this.#due = performance.now() + delay;
+    this.#timer = setTimeout(() => this.#tick(), delay);
+  }
+
+  #tick(): void {
+    const now = performance.now();
+    const late = now - this.#due;
+    if (late > LATE) this.#listener.rearm(late);
+    else this.#listener.judge(now);
+    if (this.#timer !== undefined) this.#schedule();
+  }
+}

@@ -1,0 +1,244 @@
+/** All the workers of one master (master): those in charge, those that a reload starts, those that leave. */
+import { EXIT, HoldfastError, messageOf } from '../errors.js';
+import type { Listener } from '../listeners/index.js';
+import type { Log } from '../log/log.js';
+import { Cohort, type CohortListener } from './cohort.js';
+import type { Origin } from './origin.js';
+import { isThere, type Release, resolveRelease } from './release.js';
+import { workerOrder } from './worker-order.js';
+import type { WorkerEnd, WorkerOrder, WorkerProcess } from './worker-process.js';
+
+export interface WorkersListener {
+  /** Every worker is loaded and probed. */
+  ready(): void;
+  /** Every worker accepts. */
+  accepting(): void;
+  /** A worker of a generation that serves nobody yet did not become ready. */
+  failed(status: number, reason: string): void;
+  /** A reload is over, for better or worse. */
+  reloaded(): void;
+  /** Take a closer look at the clock. */
+  hurry(): void;
+}
+
+type Outcome = Pick<CohortListener, 'ready' | 'accepting' | 'failed'>;
+
+export class Workers {
+  readonly #origin: Origin;
+  readonly #log: Log;
+  /** Whatever follows from a worker's doing is done in a turn of the master's loop. */
+  readonly #later: (act: () => void) => void;
+  readonly #listener: WorkersListener;
+  readonly #cohorts = new Set<Cohort>();
+  #listeners: readonly Listener[] = [];
+  #release: Release | undefined;
+  #current: Cohort | undefined;
+  /** What a reload starts. */
+  #next: Cohort | undefined;
+  #wanted: number;
+  /** None are wanted: after WINCH until HUP, or because this generation leaves. */
+  #drained = true;
+
+  constructor(origin: Origin, later: (act: () => void) => void, listener: WorkersListener) {
+    this.#origin = origin;
+    this.#log = origin.log;
+    this.#later = later;
+    this.#listener = listener;
+    this.#wanted = origin.settings.workers;
+  }
+
+  get wanted(): number {
+    return this.#wanted;
+  }
+
+  get empty(): boolean {
+    return [...this.#cohorts].every((cohort) => cohort.empty);
+  }
+
+  /** Nobody is on the way in or out. */
+  get settled(): boolean {
+    return [...this.#cohorts].every((cohort) => cohort.settled);
+  }
+
+  /** Start this generation's workers, from the release that it has had from its start. Throws HoldfastError: there is no such directory. */
+  start(listeners: readonly Listener[]): void {
+    this.#listeners = listeners;
+    const release = this.#release ?? this.#resolve();
+    this.#release = release;
+    this.#drained = false;
+    this.#current = this.#newCohort(release, {
+      ready: () => this.#listener.ready(),
+      accepting: () => this.#listener.accepting(),
+      failed: (status, reason, stack) => {
+        this.#debug(stack);
+        this.#listener.failed(status, reason);
+      },
+    });
+    this.#current.resize(this.#wanted);
+  }
+
+  expose(): void {
+    this.#current?.expose();
+  }
+
+  /** Try again when one fails to boot, instead of giving up. */
+  persist(): void {
+    this.#current?.persist();
+  }
+
+  /** Drain them all, for good. */
+  retire(): void {
+    this.#drained = true;
+    this.#next?.kill();
+    for (const cohort of this.#cohorts) cohort.retire();
+  }
+
+  /** As above, at once. */
+  quit(): void {
+    this.retire();
+    for (const cohort of this.#cohorts) cohort.quit();
+  }
+
+  /** They serve nobody yet. */
+  kill(): void {
+    this.#drained = true;
+    for (const cohort of this.#cohorts) cohort.kill();
+  }
+
+  /** TTIN, TTOU: not under one. */
+  scale(by: 1 | -1): void {
+    this.#wanted = Math.max(1, this.#wanted + by);
+    this.#log.info(null, `${this.#wanted} worker${this.#wanted === 1 ? '' : 's'} wanted`);
+    if (!this.#drained) this.#current?.resize(this.#wanted);
+    this.#next?.resize(this.#wanted);
+    this.#listener.hurry();
+  }
+
+  /** WINCH: none, until a reload brings them back. */
+  drain(): void {
+    this.#log.info(null, 'draining the workers; HUP brings them back');
+    this.#drained = true;
+    if (this.#next !== undefined) this.#reloadFailed(this.#next, 'the workers are to be drained', '');
+    this.#current?.retire();
+    this.#listener.hurry();
+  }
+
+  reopen(): void {
+    for (const cohort of this.#cohorts) for (const worker of cohort.workers) worker.reopen();
+  }
+
+  /** HUP: the release is resolved anew; its workers accept before the old ones drain. Ends in `reloaded`. */
+  reload(): void {
+    this.#log.info('reload.start', 'reading the app again');
+    try {
+      const release = this.#resolve();
+      const next: Cohort = this.#newCohort(release, {
+        ready: () => next.expose(),
+        accepting: () => this.#reloaded(next, release),
+        failed: (_status, reason, stack) => this.#reloadFailed(next, reason, stack),
+      });
+      this.#next = next;
+      next.resize(this.#wanted);
+    } catch (error) {
+      this.#reloadFailed(undefined, messageOf(error), '');
+    }
+  }
+
+  tick(now: number): void {
+    for (const cohort of this.#cohorts) cohort.tick(now);
+  }
+
+  rearm(milliseconds: number): void {
+    for (const cohort of this.#cohorts) cohort.rearm(milliseconds);
+  }
+
+  #reloaded(next: Cohort, release: Release): void {
+    if (next === this.#current) return this.#listener.accepting();
+    if (next !== this.#next) return;
+    const old = this.#current;
+    this.#current = next;
+    this.#next = undefined;
+    this.#release = release;
+    this.#drained = false;
+    old?.retire();
+    if (old !== undefined) this.#forget(old);
+    this.#log.info('reload.done', `the workers of ${release.cwd} accept`);
+    this.#listener.reloaded();
+  }
+
+  #reloadFailed(next: Cohort | undefined, reason: string, stack: string): void {
+    if (next !== this.#next) return;
+    this.#debug(stack);
+    this.#next = undefined;
+    next?.kill();
+    if (next !== undefined) this.#forget(next);
+    this.#log.error('reload.failed', `reload failed, everything is as it was: ${reason}`, { reason });
+    this.#listener.reloaded();
+  }
+
+  #newCohort(release: Release, outcome: Outcome): Cohort {
+    const about = (worker: WorkerProcess) => ({ slot: worker.slot, worker: worker.pid });
+    const cohort: Cohort = new Cohort((slot) => this.#order(slot, release), {
+      ready: () => this.#later(outcome.ready),
+      accepting: () => this.#later(outcome.accepting),
+      failed: (...failure) => this.#later(() => outcome.failed(...failure)),
+      spawned: (worker) => this.#log.debug('worker.spawn', `worker ${worker.slot} is started`, about(worker)),
+      workerReady: (worker) => this.#log.info('worker.ready', `worker ${worker.slot} is ready`, about(worker)),
+      stuck: (worker) => {
+        const { timeout } = this.#origin.settings;
+        this.#log.error('worker.timeout', `worker ${worker.slot} has not answered for ${timeout} s; it is aborted`, about(worker));
+      },
+      ended: (worker, end, replacedAfter) => this.#ended(worker, end, replacedAfter),
+      empty: () => this.#later(() => this.#forget(cohort)),
+    });
+    this.#cohorts.add(cohort);
+    this.#listener.hurry();
+    return cohort;
+  }
+
+  #forget(cohort: Cohort): void {
+    if (cohort !== this.#current && cohort !== this.#next && cohort.empty) this.#cohorts.delete(cohort);
+  }
+
+  #order(slot: number, pinned: Release): WorkerOrder {
+    return workerOrder(this.#origin, this.#stillThere(pinned), slot, this.#listeners);
+  }
+
+  /** A generation runs one release; only if its files are gone are those looked for that the path as typed leads to now. */
+  #stillThere(release: Release): Release {
+    if (isThere(release)) return release;
+    try {
+      const other = this.#resolve();
+      if (other.cwd !== release.cwd || other.app !== release.app)
+        this.#log.warning(null, `${release.cwd} is gone; a worker is started from ${other.cwd}, another release than its siblings`);
+      return other;
+    } catch (error) {
+      if (error instanceof HoldfastError) return release;
+      throw error;
+    }
+  }
+
+  #resolve(): Release {
+    const { settings, command } = this.#origin;
+    return resolveRelease(settings.app, command.directory, settings.chdir);
+  }
+
+  #ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined): void {
+    const how = end.signal === null ? `exited with status ${end.code}` : `was killed by ${end.signal}`;
+    const why = end.failure === undefined ? '' : `: ${end.failure.reason}`;
+    const next = replacedAfter === undefined ? '' : `; replaced ${replacedAfter === 0 ? 'at once' : `in ${replacedAfter / 1000} s`}`;
+    const level = replacedAfter === undefined && (end.code === EXIT.ok || end.signal !== null) ? 'info' : 'warning';
+    this.#log[level]('worker.exit', `worker ${worker.slot} ${how}${why}${next}`, {
+      slot: worker.slot,
+      worker: worker.pid,
+      code: end.code,
+      signal: end.signal,
+    });
+    this.#debug(end.failure?.stack ?? '');
+    this.#listener.hurry();
+  }
+
+  #debug(stack: string): void {
+    if (stack !== '') this.#log.debug(null, stack);
+  }
+}
