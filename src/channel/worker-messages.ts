@@ -5,6 +5,9 @@ import type { Shapes } from './shape.js';
 /** Descriptors of a worker at its start; its listeners follow from `listeners` on. */
 export const WORKER_FDS = { channel: 3, lease: 4, abort: 5, listeners: 6 } as const;
 
+/** What a worker may take beyond its deadline before it is killed. Milliseconds. */
+export const DRAIN_PATIENCE = 5_000;
+
 /** Everything that a worker needs to know, sent as soon as it is started. Times are milliseconds. */
 export interface Boot {
   readonly type: 'boot';

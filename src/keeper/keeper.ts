@@ -16,7 +16,7 @@ export interface KeeperOrder {
 }
 
 /** Where the first master finds the socket to its keeper. */
-export const KEEPER_FD = 3;
+const KEEPER_FD = 3;
 
 export type KeeperSignal = NodeJS.Signals;
 

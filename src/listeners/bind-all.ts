@@ -56,19 +56,23 @@ function bindGroup(group: readonly Address[], explain: Explain): Bound {
   const shared = group.length > 1 && group.every((address) => 'port' in address && address.port === 0);
   for (let attempt = 1; ; attempt += 1) {
     const listeners: Listener[] = [];
-    const warnings: string[] = [];
     try {
-      for (const address of group) {
-        const listener = bindUnlessSpare(address, group, shared ? portOf(listeners[0]) : undefined, explain);
-        if (listener === undefined) warnings.push(`not bound: ${formatAddress(address)}; this machine has no IPv6`);
-        else listeners.push(listener);
-      }
-      return { listeners, warnings };
+      return { listeners, warnings: bindInto(listeners, group, shared, explain) };
     } catch (error) {
       for (const listener of listeners) closeListener(listener);
       if (!shared || listeners.length === 0 || attempt === ATTEMPTS || causeOf(error) !== 'EADDRINUSE') throw error;
     }
   }
+}
+
+/** Fills `listeners`, so that they are known when one fails. */
+function bindInto(listeners: Listener[], group: readonly Address[], shared: boolean, explain: Explain): readonly string[] {
+  return group.flatMap((address) => {
+    const listener = bindUnlessSpare(address, group, shared ? portOf(listeners[0]) : undefined, explain);
+    if (listener === undefined) return [`not bound: ${formatAddress(address)}; this machine has no IPv6`];
+    listeners.push(listener);
+    return [];
+  });
 }
 
 /** Undefined where it can be done without. */
@@ -113,10 +117,13 @@ function portOf(listener: Listener | undefined): number | undefined {
 function explained(error: HoldfastError, failed: Address, overlaps: readonly Overlap[], held: readonly Listener[]): HoldfastError {
   const label = formatAddress(failed);
   const before = overlaps.find(({ wanted }) => formatAddress(wanted) === label)?.inherited.bound;
-  if (before !== undefined) return refusal(label, `it overlaps ${before} of the running generation (stop it and start again to change this)`, error);
+  if (before !== undefined)
+    return refusal(label, `it overlaps ${before} of the running generation (stop it and start again to change this)`, error);
   const beside = held.find(({ bound }) => {
     const address = parseLabel(bound);
     return address !== undefined && overlap(failed, address);
   });
-  return beside === undefined ? error : refusal(label, `it overlaps ${beside.bound}, which these settings bind too (drop one of the two)`, error);
+  return beside === undefined
+    ? error
+    : refusal(label, `it overlaps ${beside.bound}, which these settings bind too (drop one of the two)`, error);
 }

@@ -64,7 +64,8 @@ function bindExclusively(fd: number, address: TcpAddress): void {
 function verified(fd: number, address: TcpAddress | AbstractAddress): string {
   const real = decodeName(getSocketName(fd));
   const label = real === undefined || ('port' in real && real.port === 0) ? 'nothing' : formatAddress(real);
-  const expected = 'port' in address && address.port === 0 && real !== undefined && 'port' in real ? { ...address, port: real.port } : address;
+  const expected =
+    'port' in address && address.port === 0 && real !== undefined && 'port' in real ? { ...address, port: real.port } : address;
   if (label !== formatAddress(expected)) throw refusal(formatAddress(address), `the system bound ${label} instead`);
   return label;
 }

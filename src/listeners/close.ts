@@ -11,7 +11,10 @@ export function closeListener(listener: Listener): void {
   closeSync(listener.fd);
 }
 
-/** Remove a unix socket's file if it still is the one that was bound. To be called before closeListener: an open socket keeps its inode's number from being given away. */
+/**
+ * Remove a unix socket's file if it still is the one that was bound.
+ * To be called before closeListener: an open socket keeps its inode's number from being given away.
+ */
 export function removeSocketFile(listener: Listener): void {
   const address = parseLabel(listener.address);
   if (address?.is === 'unix' && listener.socketFile !== undefined) removeIfOurs(address.path, listener.socketFile);

@@ -15,7 +15,7 @@ const LIMIT = 4096;
 const LARGEST_FD = 0x7fffffff;
 const RESERVED = /[%;=\0-\x1f\x7f]/g;
 
-/** `ADDRESS=FD;...`, numbered by position: in the process that is started with these listeners in its `stdio` the first has descriptor `first`. */
+/** `ADDRESS=FD;...`, by position: in the process that is started with these listeners in its `stdio` the first has descriptor `first`. */
 export function encodeListeners(listeners: readonly Listener[], first = FIRST_FD): string {
   return listeners.map((listener, position) => `${encodeLabel(listener)}=${first + position}`).join(';');
 }

@@ -31,7 +31,7 @@ export function boundNames(): ReadonlySet<string> | undefined {
 function holderPid(address: Address): number | undefined {
   for (const inodes of candidates(address)) {
     const holders = inodes.size === 0 ? [] : holdersOf(inodes);
-    // Workers share their master's sockets: the one whose parent is no holder speaks for all.
+    // Workers share their master's sockets: the one whose parent is no holder speaks for all. Its pid need not be the lowest, they wrap.
     const eldest = holders.filter(({ parent }) => !holders.some(({ pid }) => pid === parent));
     const pids = (eldest.length === 0 ? holders : eldest).map(({ pid }) => pid);
     if (pids.length > 0) return Math.min(...pids);
@@ -42,7 +42,10 @@ function holderPid(address: Address): number | undefined {
 /** Inodes of the sockets that may stand in the way, the likeliest first: one that listens, then one that is merely connected from there. */
 function candidates(address: Address): readonly ReadonlySet<string>[] {
   if (address.is === 'unix' || address.is === 'abstract') return [new Set(table('unix').flatMap((row) => unixInode(row, address)))];
-  const sockets = table('tcp').concat(table('tcp6')).map(tcpSocket).filter((socket) => overlap(address, socket.address) || dualStack(address, socket.address));
+  const sockets = table('tcp')
+    .concat(table('tcp6'))
+    .map(tcpSocket)
+    .filter((socket) => overlap(address, socket.address) || dualStack(address, socket.address));
   return [sockets.filter(({ state }) => state === LISTENING), sockets].map((some) => new Set(some.map(({ inode }) => inode)));
 }
 
@@ -75,7 +78,10 @@ function hostBytes(hex: string): readonly number[] {
 }
 
 /** `Num: RefCount Protocol Flags Type St Inode Path`; a path may hold blanks, and an abstract one begins with @. */
-function unixInode(row: string, address: { readonly is: 'unix'; readonly path: string } | { readonly is: 'abstract'; readonly name: string }): readonly string[] {
+function unixInode(
+  row: string,
+  address: { readonly is: 'unix'; readonly path: string } | { readonly is: 'abstract'; readonly name: string },
+): readonly string[] {
   const name = unixName(row);
   const found = address.is === 'abstract' ? name === `@${address.name}` : name === address.path || isDraftOf(name, address.path);
   return found ? [row.trim().split(/\s+/)[6] ?? ''] : [];
@@ -103,7 +109,10 @@ function parentOf(pid: string): number {
 
 /** Node 24 calls its main thread MainThread, and our title is "holdfast: master ..." cut to 15 bytes. */
 function nameOf(pid: number): string {
-  const name = attempt(() => readFileSync(`/proc/${pid}/comm`, 'utf8')).trim().split(':')[0] ?? '';
+  const name =
+    attempt(() => readFileSync(`/proc/${pid}/comm`, 'utf8'))
+      .trim()
+      .split(':')[0] ?? '';
   if (name !== 'MainThread' && name !== '') return name;
   return basename(attempt(() => readlinkSync(`/proc/${pid}/exe`))) || 'a process';
 }

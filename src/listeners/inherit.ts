@@ -1,8 +1,8 @@
-/** Descriptors that another process opened, believed only as far as the kernel confirms them (candidate, or a first master under fd://N). */
+/** Descriptors that another process opened, believed as far as the kernel confirms them (candidate, or a first master under fd://N). */
 import { fstatSync } from 'node:fs';
 import { HoldfastError } from '../errors.js';
 import { C, getOption, getSocketName, isConnected, setCloseOnExec } from '../sys/libc.js';
-import { formatAddress, parseLabel, type Address } from './address.js';
+import { type Address, formatAddress, parseLabel } from './address.js';
 import { isDraftOf } from './draft-name.js';
 import { splitLabel } from './encode.js';
 import type { Listener, SocketFile } from './listener.js';
@@ -66,7 +66,7 @@ function isBoundTo(bound: Bindable, expected: Address): boolean {
   return formatAddress(bound) === formatAddress(asked);
 }
 
-/** Without a record (it is no part of the documented form) the socket that stands there is taken for ours: the name that it was bound under says so. */
+/** Without a record (the documented form has none) the socket that stands there is taken for ours: the name that it was bound under says so. */
 function fileOf(path: string, recorded: SocketFile | undefined): SocketFile | undefined {
   if (isFree(path)) return undefined;
   const found = socketFileAt(path);

@@ -91,7 +91,8 @@ function parseAccess(text: string, query: string): Access {
   const access: { mode?: number; user?: string; group?: string } = {};
   for (const pair of query.split('&')) {
     const [, key = pair, value = ''] = /^([^=]*)=(.*)$/.exec(pair) ?? [];
-    if (key !== 'mode' && key !== 'user' && key !== 'group') throw nonsense(text, `unknown "${key}"; a unix path takes mode, user and group`);
+    if (key !== 'mode' && key !== 'user' && key !== 'group')
+      throw nonsense(text, `unknown "${key}"; a unix path takes mode, user and group`);
     if (access[key] !== undefined) throw nonsense(text, `${key} stands there twice`);
     if (value === '') throw nonsense(text, `${key} has no value`);
     if (key === 'mode') access.mode = parseMode(text, value);

@@ -43,5 +43,7 @@ async function lookUp(host: string, port: number, setting: string): Promise<read
 }
 
 function reason(host: string, code = 'an unknown error'): string {
-  return code === 'ENOTFOUND' ? `there is no host ${host} (/etc/hosts, DNS)` : `cannot look up ${host} (${code}); bind an IP address, or try again`;
+  return code === 'ENOTFOUND'
+    ? `there is no host ${host} (/etc/hosts, DNS)`
+    : `cannot look up ${host} (${code}); bind an IP address, or try again`;
 }

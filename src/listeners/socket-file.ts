@@ -124,7 +124,9 @@ function sweep(path: string): void {
   const bound = boundNames();
   if (bound === undefined) return;
   try {
-    const drafts = readdirSync(dirname(path)).map((name) => join(dirname(path), name)).filter((name) => isDraftOf(name, path));
+    const drafts = readdirSync(dirname(path))
+      .map((name) => join(dirname(path), name))
+      .filter((name) => isDraftOf(name, path));
     for (const draft of drafts) if (!bound.has(basename(draft)) && socketFileAt(draft) !== undefined) unlinkSync(draft);
   } catch (error) {
     // Another's in a sticky directory, or a directory that may be written and not read: litter, and no reason not to start.

@@ -12,7 +12,6 @@ export interface CohortListener {
   failed(status: number, reason: string, stack: string): void;
   spawned(worker: WorkerProcess): void;
   workerReady(worker: WorkerProcess): void;
-  stuck(worker: WorkerProcess): void;
   ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined): void;
   /** No process of it is left. */
   empty(): void;
@@ -46,7 +45,6 @@ export class Cohort {
       ready: (worker) => this.#ready(worker),
       accepting: () => this.#tell(),
       leaving: (worker) => this.#left(worker),
-      stuck: (worker) => listener.stuck(worker),
       end: (worker, end) => this.#ended(worker, end),
     };
   }

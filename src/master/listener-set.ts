@@ -42,6 +42,10 @@ export class ListenerSet {
     return [...this.#adopted, ...this.#bound];
   }
 
+  get positions(): readonly number[] {
+    return this.all.map((_, position) => position);
+  }
+
   get adopted(): readonly Listener[] {
     return this.#adopted;
   }
@@ -75,6 +79,11 @@ export class ListenerSet {
     if (!this.#open) return;
     this.#open = false;
     for (const listener of this.all) closeListener(listener);
+  }
+
+  /** Remove the files of the unix sockets that this generation has bound. */
+  removeNewFiles(): void {
+    removeBoundFiles(this.newFiles);
   }
 
   /** Remove the unix sockets' files at these positions, as far as they are still ours. */

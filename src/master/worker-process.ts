@@ -3,8 +3,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { Channel } from '../channel/channel.js';
-import { type Boot, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
-import { DRAIN_PATIENCE } from '../upgrade/limits.js';
+import { type Boot, DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
 
 export type WorkerState = 'booting' | 'ready' | 'accepting' | 'draining' | 'gone';
 
@@ -13,6 +12,8 @@ export interface WorkerEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
   /** Its own words, or what it was killed for. */
+  /** It was aborted for its silence; its stack, the innermost frame first, if that could be had. */
+  readonly stuck?: readonly string[];
   readonly failure?: { readonly status: number; readonly reason: string; readonly stack: string };
 }
 
@@ -21,8 +22,6 @@ export interface WorkerListener {
   accepting(worker: WorkerProcess): void;
   /** It leaves without having been told to. */
   leaving(worker: WorkerProcess): void;
-  /** It did not answer for as long as --timeout. */
-  stuck(worker: WorkerProcess): void;
   end(worker: WorkerProcess, end: WorkerEnd): void;
 }
 
@@ -42,6 +41,8 @@ export interface WorkerOrder {
 const ABORT_LIMIT = 3_000;
 /** After its exit: to hear what it said last, should a child of its own hold the channel. Milliseconds. */
 const LAST_WORDS_LIMIT = 500;
+/** Characters. */
+const STACK_LIMIT = 65_536;
 
 export class WorkerProcess {
   readonly slot: number;
@@ -52,6 +53,7 @@ export class WorkerProcess {
   #deadline: number;
   #drainLimit = 0;
   #abortedAt: number | undefined;
+  #stack = '';
   #failure: WorkerEnd['failure'];
   #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
   readonly #order: WorkerOrder;
@@ -79,6 +81,9 @@ export class WorkerProcess {
     }
     this.#abort = this.#process.stdio.at(5) as Socket;
     this.#abort.on('error', () => {});
+    this.#abort.on('data', (chunk: Buffer) => {
+      if (this.#stack.length < STACK_LIMIT) this.#stack += chunk.toString();
+    });
     this.#channel = new Channel<FromWorker, ToWorker>(this.#process.stdio.at(3) as Socket, FROM_WORKER, {
       message: (message) => this.#hear(message),
       end: (how) => {
@@ -151,7 +156,6 @@ export class WorkerProcess {
 
   #abortNow(now: number): void {
     this.#abortedAt = now;
-    this.#listener.stuck(this);
     this.#abort?.write('!');
   }
 
@@ -211,6 +215,10 @@ export class WorkerProcess {
     this.#state = 'gone';
     this.#channel?.close();
     this.#abort?.destroy();
-    this.#listener.end(this, { ...this.#exit, ...(this.#failure === undefined ? {} : { failure: this.#failure }) });
+    this.#listener.end(this, {
+      ...this.#exit,
+      ...(this.#failure === undefined ? {} : { failure: this.#failure }),
+      ...(this.#abortedAt === undefined ? {} : { stuck: this.#stack.split('\n').filter((frame) => frame !== '') }),
+    });
   }
 }

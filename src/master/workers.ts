@@ -38,6 +38,8 @@ export class Workers {
   #wanted: number;
   /** None are wanted: after WINCH until HUP, or because this generation leaves. */
   #drained = true;
+  /** This generation gave up, perhaps before it had any. */
+  #left = false;
 
   constructor(origin: Origin, later: (act: () => void) => void, listener: WorkersListener) {
     this.#origin = origin;
@@ -62,6 +64,7 @@ export class Workers {
 
   /** Start this generation's workers, from the release that it has had from its start. Throws HoldfastError: there is no such directory. */
   start(listeners: readonly Listener[]): void {
+    if (this.#left) return;
     this.#listeners = listeners;
     const release = this.#release ?? this.#resolve();
     this.#release = release;
@@ -101,6 +104,7 @@ export class Workers {
 
   /** They serve nobody yet. */
   kill(): void {
+    this.#left = true;
     this.#drained = true;
     for (const cohort of this.#cohorts) cohort.kill();
   }
@@ -184,10 +188,6 @@ export class Workers {
       failed: (...failure) => this.#later(() => outcome.failed(...failure)),
       spawned: (worker) => this.#log.debug('worker.spawn', `worker ${worker.slot} is started`, about(worker)),
       workerReady: (worker) => this.#log.info('worker.ready', `worker ${worker.slot} is ready`, about(worker)),
-      stuck: (worker) => {
-        const { timeout } = this.#origin.settings;
-        this.#log.error('worker.timeout', `worker ${worker.slot} has not answered for ${timeout} s; it is aborted`, about(worker));
-      },
       ended: (worker, end, replacedAfter) => this.#ended(worker, end, replacedAfter),
       empty: () => this.#later(() => this.#forget(cohort)),
     });
@@ -224,6 +224,7 @@ export class Workers {
   }
 
   #ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined): void {
+    if (end.stuck !== undefined) this.#wasStuck(worker, end.stuck);
     const how = end.signal === null ? `exited with status ${end.code}` : `was killed by ${end.signal}`;
     const why = end.failure === undefined ? '' : `: ${end.failure.reason}`;
     const next = replacedAfter === undefined ? '' : `; replaced ${replacedAfter === 0 ? 'at once' : `in ${replacedAfter / 1000} s`}`;
@@ -236,6 +237,12 @@ export class Workers {
     });
     this.#debug(end.failure?.stack ?? '');
     this.#listener.hurry();
+  }
+
+  #wasStuck(worker: WorkerProcess, stack: readonly string[]): void {
+    const where = stack.length === 0 ? 'nobody can say where' : `in ${stack[0]}`;
+    const msg = `worker ${worker.slot} did not answer for ${this.#origin.settings.timeout} s (--timeout): its event loop was stuck, ${where}`;
+    this.#log.error('worker.timeout', msg, { slot: worker.slot, worker: worker.pid, stack });
   }
 
   #debug(stack: string): void {

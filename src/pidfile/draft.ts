@@ -5,7 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, fchmodSync, fstatSync, fsyncSync, linkSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { tryLock } from '../sys/libc.js';
-import { complaint, complaining } from './complaints.js';
+import { complaining, complaint } from './complaints.js';
 import { examine, forget, type Inode, isAt } from './lookup.js';
 
 /** A pidfile of this process. Its lock lives as long as `fd` is open, and follows the inode through renames. */
@@ -114,4 +114,3 @@ export function removeIfIs(path: string, inode: Inode): void {
     if (isAt(path, inode)) rmSync(path, { force: true });
   });
 }
-

@@ -4,7 +4,5 @@
 export const CANDIDATE_PATIENCE = 5_000;
 /** From *commit* to *serving*. */
 export const COMMIT_LIMIT = 10_000;
-/** What a worker or a retiree may take beyond its deadline before it is killed. */
-export const DRAIN_PATIENCE = 5_000;
 /** A tick that comes this much too late says that we were stopped or the machine slept: nobody is judged by the time lost. */
 export const LATE = 1_000;

@@ -1,7 +1,6 @@
 /** In the worker: the app's server accepts on every listener that the worker inherited, though Node lets it listen on one only. */
 import { once } from 'node:events';
-import { createServer, type Server, type Socket } from 'node:net';
-import { Server as NetServer } from 'node:net';
+import { createServer, Server, type Socket } from 'node:net';
 import { acceptOptionsOf } from '../sys/http-socket.js';
 
 export interface Acceptors {
@@ -42,5 +41,5 @@ function forwarderTo(server: Server): Server {
 
 /** http's own `close` would close idle connections too. */
 function stopListening(server: Server): void {
-  NetServer.prototype.close.call(server);
+  Server.prototype.close.call(server);
 }

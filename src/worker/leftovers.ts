@@ -18,7 +18,7 @@ export function destroyAll(connections: Iterable<Connection>): Count {
 
 export const NONE: Count = { idle: 0, unused: 0, 'request head': 0, exchange: 0, upgraded: 0, 'tls handshake': 0, closing: 0 };
 
-export function kindOf(connection: Connection): ConnectionKind {
+function kindOf(connection: Connection): ConnectionKind {
   const { socket, latest } = connection;
   if (!connection.ready) return 'tls handshake';
   if (isUpgraded(socket)) return 'upgraded';

@@ -21,7 +21,9 @@ export async function loadApp(spec: string, cwd: string): Promise<App> {
     const namespace: unknown = await importFile(resolveModule(module, cwd));
     return await serve(namespace, name);
   } catch (error) {
-    throw new HoldfastError(`cannot load ${spec}: ${sentenceOf(error)}`, EXIT.app, { cause: error instanceof HoldfastError ? error.cause : error });
+    throw new HoldfastError(`cannot load ${spec}: ${sentenceOf(error)}`, EXIT.app, {
+      cause: error instanceof HoldfastError ? error.cause : error,
+    });
   }
 }
 

@@ -63,7 +63,12 @@ function failed(message: string, cause?: unknown): HoldfastError {
 function disguised(stream: Duplex, encrypted: boolean): Socket {
   const self = (): Duplex => stream;
   const socketOnly = { setTimeout: self, setNoDelay: self, setKeepAlive: self, ref: self, unref: self, destroySoon: () => stream.end() };
-  return Object.assign(stream, socketOnly, { remoteAddress: '127.0.0.1', remoteFamily: 'IPv4', remotePort: 0, encrypted }) as unknown as Socket;
+  return Object.assign(stream, socketOnly, {
+    remoteAddress: '127.0.0.1',
+    remoteFamily: 'IPv4',
+    remotePort: 0,
+    encrypted,
+  }) as unknown as Socket;
 }
 
 function closed(stream: Duplex): Promise<void> {

@@ -52,7 +52,9 @@ function describe(value: unknown): string {
 function describeObject(value: { readonly [name: string]: unknown }): string {
   if (value instanceof NetServer) return 'a server that is neither http nor https';
   if (typeof value['fetch'] === 'function') return 'an object with fetch(), which is not supported yet';
-  if (typeof value['inject'] === 'function' && typeof value['ready'] === 'function') return 'a Fastify instance, which is not supported yet';
-  if (typeof value['callback'] === 'function' && typeof value['use'] === 'function') return 'a Koa instance, not supported yet: export its callback()';
+  if (typeof value['inject'] === 'function' && typeof value['ready'] === 'function')
+    return 'a Fastify instance, which is not supported yet';
+  if (typeof value['callback'] === 'function' && typeof value['use'] === 'function')
+    return 'a Koa instance, not supported yet: export its callback()';
   return 'an object';
 }

@@ -1,18 +1,20 @@
 /** A worker (worker): loads the app in private, says ready, accepts when told to, drains when told to or when nobody holds its lease. */
 import { writeSync } from 'node:fs';
-import { Socket } from 'node:net';
 import { Channel } from '../channel/channel.js';
 import { encodeFrame } from '../channel/frames.js';
-import { type Boot, type FromWorker, TO_WORKER, type ToWorker, WORKER_FDS } from '../channel/worker-messages.js';
+import { type Boot, DRAIN_PATIENCE, type FromWorker, TO_WORKER, type ToWorker, WORKER_FDS } from '../channel/worker-messages.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import { type Log, openLog } from '../log/log.js';
 import { type Acceptors, listenOn } from './acceptors.js';
-import { startStackWatch } from './abort.js';
 import { type Connections, trackConnections } from './connections.js';
 import { drain, drainLimit } from './drain.js';
 import type { HeldSignals } from './held-signals.js';
 import { type App, loadApp } from './load-app.js';
 import { probe } from './probe.js';
+import { startWatchdog } from './watchdog.js';
+
+/** What a worker that serves nobody may take to leave when its lease ends. Milliseconds. */
+const UNREADY_LIMIT = 1_000;
 
 interface Loaded {
   readonly boot: Boot;
@@ -25,20 +27,21 @@ export class Worker {
   readonly #signals: HeldSignals;
   readonly #channel: Channel<ToWorker, FromWorker>;
   #loaded: Loaded | undefined;
+  #accepting: Promise<void> | undefined;
   #acceptors: Acceptors | undefined;
+  #watched = false;
   #leaving = false;
-  readonly #lease: Socket;
   #heartbeat: NodeJS.Timeout | undefined;
 
   constructor(signals: HeldSignals) {
     this.#signals = signals;
-    // The end of the channel says nothing: our master may be dead, and another one may want us to go on. The lease decides.
-    this.#channel = new Channel<ToWorker, FromWorker>(WORKER_FDS.channel, TO_WORKER, { message: (message) => this.#hear(message), end: () => {} });
-    this.#lease = new Socket({ fd: WORKER_FDS.lease, readable: true, writable: false });
-    this.#lease
-      .on('end', () => this.#leave())
-      .on('error', () => this.#leave())
-      .resume();
+    // The end of the channel says nothing: our master may be dead, and another one may want us to go on. The lease decides, once it is watched.
+    this.#channel = new Channel<ToWorker, FromWorker>(WORKER_FDS.channel, TO_WORKER, {
+      message: (message) => this.#hear(message),
+      end: () => {
+        if (!this.#watched) process.exit(EXIT.failed);
+      },
+    });
     signals.onStop((signal) => (signal === 'SIGTERM' ? this.#leave() : process.exit(EXIT.ok)));
     process.on('uncaughtExceptionMonitor', (error) => this.#lastWords(error));
   }
@@ -49,7 +52,8 @@ export class Worker {
         this.#boot(message).catch((error: unknown) => this.#fail(error));
         return;
       case 'accept':
-        this.#accept().catch((error: unknown) => this.#fail(error));
+        if (this.#loaded === undefined || this.#leaving) return;
+        this.#accepting = this.#accept(this.#loaded).catch((error: unknown) => this.#fail(error));
         return;
       case 'drain':
         return this.#leave();
@@ -62,26 +66,25 @@ export class Worker {
 
   async #boot(boot: Boot): Promise<void> {
     process.title = `holdfast: worker [${boot.name}] gen ${boot.generation} slot ${boot.slot}`;
+    const watch = { order: WORKER_FDS.abort, lease: WORKER_FDS.lease, limit: UNREADY_LIMIT };
+    const watchdog = await startWatchdog(watch, () => this.#leave());
+    this.#watched = true;
     const app = await loadApp(boot.app, boot.cwd);
-    if (boot.keepAliveAsked || app.ours) app.server.keepAliveTimeout = boot.keepAlive;
+    if (boot.keepAliveAsked || app.ours) promise(app.server, boot.keepAlive);
     const connections = trackConnections(app.server);
     if (boot.probe !== null) await probe(app.server, boot.probe, { timeoutMs: boot.probeTimeout });
     const { logFile: file, logLevel: level, generation: gen, name } = boot;
     const log = openLog({ file, level, role: 'worker', gen, pid: process.pid, name }).child({ slot: boot.slot });
     this.#loaded = { boot, app, connections, log };
-    if (boot.heartbeat > 0) {
-      this.#heartbeat = setInterval(() => this.#channel.send({ type: 'alive' }), boot.heartbeat);
-      startStackWatch(WORKER_FDS.abort, 1, { gen, name, slot: boot.slot });
-    }
+    if (boot.heartbeat > 0) this.#heartbeat = setInterval(() => this.#channel.send({ type: 'alive' }), boot.heartbeat);
     const limit = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
     if (limit > boot.gracefulTimeout)
       log.info(null, `a drain may take ${limit / 1000} s, for the keep-alive timeout is longer than --graceful-timeout`);
+    watchdog.allow(limit + DRAIN_PATIENCE);
     this.#channel.send({ type: 'ready', drainLimit: limit });
   }
 
-  async #accept(): Promise<void> {
-    if (this.#loaded === undefined || this.#leaving) return;
-    const { app, boot } = this.#loaded;
+  async #accept({ app, boot }: Loaded): Promise<void> {
     const fds = Array.from({ length: boot.listeners }, (_, position) => WORKER_FDS.listeners + position);
     this.#acceptors = await listenOn(app.server, fds, boot.backlog);
     this.#channel.send({ type: 'accepting' });
@@ -97,6 +100,8 @@ export class Worker {
   }
 
   async #drain({ boot, app, connections, log }: Loaded): Promise<void> {
+    // Told to accept and to drain in one breath: whoever is accepted by then is served.
+    await this.#accepting;
     this.#acceptors?.stop();
     const deadlineMs = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
     log.info('drain.start', `draining ${connections.size} connections`, { connections: connections.size });
@@ -106,7 +111,11 @@ export class Worker {
     });
     const cut = Object.entries(destroyed).filter(([, count]) => count > 0);
     const what = cut.length === 0 ? 'nothing was cut' : `cut at the deadline: ${cut.map(([kind, count]) => `${count} ${kind}`).join(', ')}`;
-    log[cut.length === 0 ? 'info' : 'warning']('drain.end', `the last connection is gone, ${what}`, { answered, destroyed, durationMs: Math.round(durationMs) });
+    log[cut.length === 0 ? 'info' : 'warning']('drain.end', `the last connection is gone, ${what}`, {
+      answered,
+      destroyed,
+      durationMs: Math.round(durationMs),
+    });
     this.#letGo();
     await this.#signals.release(deadlineMs - durationMs);
     log.flush();
@@ -116,7 +125,6 @@ export class Worker {
   /** What is left of the event loop is the app's own. */
   #letGo(): void {
     this.#channel.unref();
-    this.#lease.unref();
     this.#heartbeat?.unref();
   }
 
@@ -141,4 +149,10 @@ export class Worker {
       // The master is gone.
     }
   }
+}
+
+/** As long as an idle connection is kept; 0 is not at all, where Node would take it for ever. Milliseconds. */
+function promise(server: App['server'], keepAlive: number): void {
+  server.keepAliveTimeout = keepAlive;
+  if (keepAlive === 0) server.maxRequestsPerSocket = 1;
 }

@@ -13,7 +13,7 @@ test('twelve upgrades grow nothing, and the pidfile never lies', async (t) => {
   const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
   const watch = await watchPidfile(t, holdfast.pidfile ?? '');
   const count = () => ({ master: descriptors(holdfast.pid()).count, workers: holdfast.workers().map(({ pid }) => descriptors(pid).count) });
-  let second: ReturnType<typeof count> | undefined;
+  const counts: ReturnType<typeof count>[] = [];
   const pids = [holdfast.pid()];
   for (let generation = 2; generation <= 13; generation += 1) {
     t.is((await holdfast.upgrade()).event, 'upgrade.done');

@@ -159,6 +159,16 @@ test('a master that is killed leaves no worker behind', async (t) => {
   t.pass();
 });
 
+test('a stuck worker does not outlive the last master, nor hold its port', async (t) => {
+  const holdfast = await startHoldfast(t, { args: ['-w', '2', '-t', '0', '--graceful-timeout', '1', '--keep-alive', '1'], stopMs: 20_000 });
+  const hung = ask(holdfast.target, '/block?ms=600000').catch(() => 'cut');
+  await waitFor(async () => (await ask(holdfast.target)).status === 200, 5_000, 'the other worker');
+  process.kill(holdfast.pid(), 'SIGKILL');
+  await holdfast.gone();
+  t.is(await hung, 'cut');
+  await startHoldfast(t, { args: ['-b', `127.0.0.1:${holdfast.port}`] });
+});
+
 test('the app and its children see no descriptor, channel or hand-over variable of ours', async (t) => {
   const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
   await holdfast.upgrade();

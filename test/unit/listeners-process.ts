@@ -17,8 +17,12 @@ export interface Player {
 /** Runs a module whose `listeners` is the room under test and `say` sends a line; its descriptors from 3 on are these. */
 export function play(t: Test, script: string, fds: readonly number[] = []): Player {
   const prelude = `const listeners = await import(${JSON.stringify(listenersModule)}); const say = (text) => process.send(String(text)); process.on('disconnect', () => process.exit());`;
-  const child = spawn(process.execPath, ['--input-type=module', '-e', prelude + script], { stdio: ['ignore', 'inherit', 'inherit', ...fds, 'ipc'] });
-  const ended = new Promise<never>((_, reject) => child.once('exit', (code, signal) => reject(new Error(`the player ended: ${signal ?? code}`))));
+  const child = spawn(process.execPath, ['--input-type=module', '-e', prelude + script], {
+    stdio: ['ignore', 'inherit', 'inherit', ...fds, 'ipc'],
+  });
+  const ended = new Promise<never>((_, reject) =>
+    child.once('exit', (code, signal) => reject(new Error(`the player ended: ${signal ?? code}`))),
+  );
   ended.catch(() => undefined);
   t.teardown(async () => {
     const gone = child.exitCode !== null || child.signalCode !== null ? undefined : once(child, 'exit');

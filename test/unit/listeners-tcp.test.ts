@@ -1,8 +1,8 @@
-import { closeSync, fstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net';
+import { closeSync, fstatSync, openSync, readFileSync, readlinkSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import ava, { type ExecutionContext } from 'ava';
 import {
   type Address,
@@ -19,6 +19,7 @@ import {
   queueLength,
   resolveBinds,
 } from '#src/listeners/index.js';
+import { duplicateOnto } from '#src/sys/libc.js';
 import { ask, owned, play, portOf, SERVE } from './listeners-process.js';
 
 // One at a time: descriptors are closed here that another test could have been given meanwhile.
@@ -45,7 +46,7 @@ async function all(t: ExecutionContext, ...settings: string[]): Promise<readonly
 
 async function refusal(t: ExecutionContext, act: () => Promise<unknown>): Promise<string> {
   const error = await t.throwsAsync(act, { name: 'HoldfastError' });
-  t.is((error as Error & { exitStatus?: number } | undefined)?.exitStatus, 1);
+  t.is((error as (Error & { exitStatus?: number }) | undefined)?.exitStatus, 1);
   return error?.message ?? '';
 }
 
@@ -103,15 +104,22 @@ test('where IPv6 is switched off its half of a setting is left out with a warnin
     const refused = await L.bindAll(both.slice(1)).catch((error) => error.message);
     console.log(JSON.stringify([listeners.map(({ address }) => address), warnings, refused]));`;
   // A network of its own, whose loopback has no address yet; 127.0.0.1 can be bound all the same once it is up.
-  const inside = `ip link set lo up && ip -6 addr flush dev lo && exec "$0" --input-type=module -e "$1"`;
-  const { status, stdout } = spawnSync('unshare', ['-n', 'sh', '-c', inside, process.execPath, script], { encoding: 'utf8' });
-  if (status !== 0) return void t.pass('this needs root, unshare and ip');
+  const within = (...command: string[]) => {
+    const prepared = ['-n', 'sh', '-c', 'ip link set lo up && ip -6 addr flush dev lo && exec "$0" "$@"', ...command];
+    return spawnSync('unshare', prepared, { encoding: 'utf8' });
+  };
+  if (within('true').status !== 0) return void t.pass('this needs root, unshare and ip');
+  const { stdout, stderr } = within(process.execPath, '--input-type=module', '-e', script);
+  t.is(stderr, '');
   const refused = 'cannot bind [::1]:0: no such address on this machine';
   t.deepEqual(JSON.parse(stdout), [['127.0.0.1:0'], ['not bound: [::1]:0; this machine has no IPv6'], refused]);
 });
 
 test('a port that another process listens on is refused, naming it', async (t) => {
-  const other = play(t, `import { createServer } from 'node:net'; const server = createServer().listen(0, '127.0.0.1', () => say(server.address().port));`);
+  const other = play(
+    t,
+    `import { createServer } from 'node:net'; const server = createServer().listen(0, '127.0.0.1', () => say(server.address().port));`,
+  );
   const port = await other.says();
   const taken = () => bindListener(address(`127.0.0.1:${port}`));
   t.regex(await refusal(t, taken), new RegExp(`^cannot bind 127\\.0\\.0\\.1:${port}: in use by node \\(pid ${other.pid}\\)$`));
@@ -119,7 +127,10 @@ test('a port that another process listens on is refused, naming it', async (t) =
 });
 
 test('a listener on all addresses, v6 included, is named as well', async (t) => {
-  const other = play(t, `import { createServer } from 'node:net'; const server = createServer().listen(0, () => say(server.address().port));`);
+  const other = play(
+    t,
+    `import { createServer } from 'node:net'; const server = createServer().listen(0, () => say(server.address().port));`,
+  );
   const port = await other.says();
   t.regex(await refusal(t, () => bindListener(address(`127.0.0.1:${port}`))), new RegExp(`in use by node \\(pid ${other.pid}\\)$`));
   t.regex(await refusal(t, () => bindListener(address(`[::1]:${port}`))), new RegExp(`in use by node \\(pid ${other.pid}\\)$`));
@@ -164,13 +175,22 @@ test('a port with connections in TIME_WAIT is bound again, and then kept from ot
 
 test('an address of another machine is refused', async (t) => {
   t.is(await refusal(t, () => bindListener(address('192.0.2.1:8000'))), 'cannot bind 192.0.2.1:8000: no such address on this machine');
-  t.is(await refusal(t, () => bindListener(address('[2001:db8::1]:8000'))), 'cannot bind [2001:db8::1]:8000: no such address on this machine');
+  t.is(
+    await refusal(t, () => bindListener(address('[2001:db8::1]:8000'))),
+    'cannot bind [2001:db8::1]:8000: no such address on this machine',
+  );
 });
 
 test('a port under 1024 needs a privilege, and the refusal says which', async (t) => {
   if (process.getuid?.() === 0) {
-    const other = play(t, `process.setuid(${NOBODY}); await listeners.bindListener(listeners.parseLabel('127.0.0.1:81')).catch((error) => say(error.message));`);
-    t.is(await other.says(), 'cannot bind 127.0.0.1:81: permission denied (ports under 1024 need root, CAP_NET_BIND_SERVICE or socket activation)');
+    const other = play(
+      t,
+      `process.setuid(${NOBODY}); await listeners.bindListener(listeners.parseLabel('127.0.0.1:81')).catch((error) => say(error.message));`,
+    );
+    t.is(
+      await other.says(),
+      'cannot bind 127.0.0.1:81: permission denied (ports under 1024 need root, CAP_NET_BIND_SERVICE or socket activation)',
+    );
   } else {
     t.regex(await refusal(t, () => bindListener(address('127.0.0.1:81'))), /permission denied \(ports under 1024/);
   }
@@ -190,7 +210,10 @@ test('a refusal says that one of the own addresses stands in the way', async (t)
   const wanted = address(`0.0.0.0:${portOf(old)}`);
   const { bind, overlaps } = matchListeners([old], [wanted]);
   const said = await refusal(t, () => bindAll(bind, overlaps));
-  t.is(said, `cannot bind 0.0.0.0:${portOf(old)}: it overlaps ${old.bound} of the running generation (stop it and start again to change this)`);
+  t.is(
+    said,
+    `cannot bind 0.0.0.0:${portOf(old)}: it overlaps ${old.bound} of the running generation (stop it and start again to change this)`,
+  );
   closeListener(old);
   const both = await refusal(t, () => bindAll([address(old.bound), wanted]));
   t.is(both, `cannot bind 0.0.0.0:${portOf(old)}: it overlaps ${old.bound}, which these settings bind too (drop one of the two)`);
@@ -226,6 +249,16 @@ test('an inherited listener is what the label says, close-on-exec, with its real
   const child = play(t, script, [listener.fd]);
   t.deepEqual(JSON.parse(await child.says()), { ...listener, fd: 3 });
   t.true((Number.parseInt(await child.says(), 8) & 0o2000000) !== 0);
+});
+
+test("a descriptor that would go to the app's children is marked when it is inherited", async (t) => {
+  const listener = await bound(t, '127.0.0.1:0');
+  const fd = openSync('/dev/null', 'r');
+  t.teardown(() => closeSync(fd));
+  duplicateOnto(listener.fd, fd);
+  t.false(closeOnExec(fd));
+  inheritListener(listener.address, fd);
+  t.true(closeOnExec(fd));
 });
 
 test('fd:// takes whatever stream socket is there, listening or not', async (t) => {
@@ -297,7 +330,7 @@ for (const [what, make] of Object.entries(refusedDescriptors))
     const { label, fd, why } = await make(t);
     const error = t.throws(() => inheritListener(label, fd), { name: 'HoldfastError' });
     t.is(error?.message, `cannot inherit ${label}: descriptor ${fd} ${why}`);
-    t.is((error as Error & { exitStatus?: number } | undefined)?.exitStatus, 1);
+    t.is((error as (Error & { exitStatus?: number }) | undefined)?.exitStatus, 1);
   });
 
 test('an unbound socket is not inherited, not even for port 0', async (t) => {

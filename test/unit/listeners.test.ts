@@ -1,5 +1,15 @@
 import test from 'ava';
-import { type Address, decodeListeners, encodeListeners, formatAddress, type Listener, matchListeners, parseBind, parseLabel, resolveBinds } from '#src/listeners/index.js';
+import {
+  type Address,
+  decodeListeners,
+  encodeListeners,
+  formatAddress,
+  type Listener,
+  matchListeners,
+  parseBind,
+  parseLabel,
+  resolveBinds,
+} from '#src/listeners/index.js';
 
 const labels = (text: string): string[] => {
   const bind = parseBind(text);
@@ -73,7 +83,7 @@ for (const [text, why] of [
 ] as const)
   test(`--bind ${JSON.stringify(text.slice(0, 30))} (${text.length} characters) is refused: ${why.source}`, (t) => {
     const error = t.throws(() => parseBind(text), { name: 'HoldfastError', message: why });
-    t.is((error as Error & { exitStatus?: number } | undefined)?.exitStatus, 2);
+    t.is((error as (Error & { exitStatus?: number }) | undefined)?.exitStatus, 2);
     t.regex(error?.message ?? '', /^cannot bind /);
     t.notRegex(error?.message ?? '', /\n/);
   });
@@ -92,7 +102,10 @@ test('a unix path may be as long as its temporary name allows, in bytes', (t) =>
 });
 
 test('names give all their addresses, relative paths are resolved, and what stands there twice is bound once', async (t) => {
-  const found = await resolveBinds(['localhost:8000', '127.0.0.1:8000', 'unix:run/../a.sock', 'unix:/srv/a.sock', '[0::1]:8000'].map(parseBind), '/srv');
+  const found = await resolveBinds(
+    ['localhost:8000', '127.0.0.1:8000', 'unix:run/../a.sock', 'unix:/srv/a.sock', '[0::1]:8000'].map(parseBind),
+    '/srv',
+  );
   const texts = found.map(formatAddress);
   t.true(texts.includes('127.0.0.1:8000'));
   t.is(texts.filter((text) => text === 'unix:/srv/a.sock').length, 1);
@@ -113,7 +126,20 @@ test('labels are read back as what they stand for', (t) => {
     const address = parseLabel(label);
     t.is(address === undefined ? undefined : formatAddress(address), label);
   }
-  for (const label of ['', 'localhost:80', '127.0.0.1', '127.0.0.1:65536', '127.0.0.1:', '[::1]:', 'unix:', 'unix:a', 'unix:@', 'fd://', '[127.0.0.1]:1', '::1:80'])
+  for (const label of [
+    '',
+    'localhost:80',
+    '127.0.0.1',
+    '127.0.0.1:65536',
+    '127.0.0.1:',
+    '[::1]:',
+    'unix:',
+    'unix:a',
+    'unix:@',
+    'fd://',
+    '[127.0.0.1]:1',
+    '::1:80',
+  ])
     t.is(parseLabel(label), undefined, label);
 });
 
@@ -128,7 +154,10 @@ test('HOLDFAST_FDS has the documented form, numbered by position', (t) => {
 
 test('an address may stand twice', (t) => {
   const text = encodeListeners([listener('127.0.0.1:8000', 9), listener('127.0.0.1:8000', 8)]);
-  t.deepEqual(decodeListeners(text).map(({ fd }) => fd), [3, 4]);
+  t.deepEqual(
+    decodeListeners(text).map(({ fd }) => fd),
+    [3, 4],
+  );
 });
 
 test('port 0 is handed over as it was asked for', (t) => {
@@ -146,7 +175,10 @@ test('whatever a path is made of survives HOLDFAST_FDS', (t) => {
     const paths = Array.from({ length: next(5) }, () => `unix:/${Array.from({ length: next(8) }, () => odd[next(odd.length)]).join('')}x`);
     const text = encodeListeners(paths.map((path, index) => ({ ...listener(path, index), socketFile: { dev: '26', ino: String(index) } })));
     t.false(/[\0-\x1f\x7f]/.test(text));
-    t.deepEqual(decodeListeners(text), paths.map((path, index) => ({ label: `${path}?26:${index}`, fd: 3 + index })));
+    t.deepEqual(
+      decodeListeners(text),
+      paths.map((path, index) => ({ label: `${path}?26:${index}`, fd: 3 + index })),
+    );
   }
 });
 
@@ -175,8 +207,11 @@ for (const [text, why] of [
 ] as const)
   test(`a hand-over of ${JSON.stringify(text.slice(0, 40))} is malformed: ${why}`, (t) => {
     const error = t.throws(() => decodeListeners(text), { name: 'HoldfastError' });
-    t.is((error as Error & { exitStatus?: number } | undefined)?.exitStatus, 1);
-    t.true(error?.message.startsWith('a malformed hand-over: ') && error.message.includes(why) && !error.message.includes('\n'), error?.message);
+    t.is((error as (Error & { exitStatus?: number }) | undefined)?.exitStatus, 1);
+    t.true(
+      error?.message.startsWith('a malformed hand-over: ') && error.message.includes(why) && !error.message.includes('\n'),
+      error?.message,
+    );
   });
 
 test('what is wanted again is adopted, what is new is bound, the rest is dropped', (t) => {
@@ -203,7 +238,12 @@ test('a unix socket is adopted with its file, and bound anew without', (t) => {
   const gone = listener('unix:/run/a.sock', 3);
   const here: Listener = { ...gone, socketFile: { dev: '26', ino: '7' } };
   t.deepEqual(matchListeners([here], addresses('unix:/run/a.sock')).adopt, [here]);
-  t.deepEqual(matchListeners([gone], addresses('unix:/run/a.sock')), { adopt: [], drop: [gone], bind: addresses('unix:/run/a.sock'), overlaps: [] });
+  t.deepEqual(matchListeners([gone], addresses('unix:/run/a.sock')), {
+    adopt: [],
+    drop: [gone],
+    bind: addresses('unix:/run/a.sock'),
+    overlaps: [],
+  });
 });
 
 for (const [inherited, wanted, overlapping] of [

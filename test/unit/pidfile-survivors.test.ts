@@ -149,7 +149,11 @@ test('a retiree without PATH.oldbin writes its file anew', async (t) => {
   t.deepEqual(filesIn(dir), ['shop.pid']);
   await incumbent.release();
   t.deepEqual(filesIn(dir), []);
-  t.deepEqual(descriptorLinks(process.pid).filter(({ target }) => target.startsWith(dir)), [], 'no descriptor is left');
+  t.deepEqual(
+    descriptorLinks(process.pid).filter(({ target }) => target.startsWith(dir)),
+    [],
+    'no descriptor is left',
+  );
 });
 
 test('a retiree does not take PATH from a live successor, nor when it names another, nor when the successor removed it', async (t) => {

@@ -38,7 +38,7 @@ async function claimed(t: ExecutionContext, path: string): Promise<Pidfile> {
 
 async function refused(t: ExecutionContext, path: string): Promise<string> {
   const error = await t.throwsAsync(() => Pidfile.claim(path), { name: 'HoldfastError' });
-  t.is((error as Error & { exitStatus?: number } | undefined)?.exitStatus, 1);
+  t.is((error as (Error & { exitStatus?: number }) | undefined)?.exitStatus, 1);
   return error?.message ?? '';
 }
 

@@ -34,7 +34,11 @@ test('the server accepts on every descriptor, and its connections are all its ow
   });
   const connections = trackConnections(server);
   const listeners = [listener(), listener(), listener()];
-  const acceptors = await listenOn(server, listeners.map(({ fd }) => fd), 100);
+  const acceptors = await listenOn(
+    server,
+    listeners.map(({ fd }) => fd),
+    100,
+  );
   t.true(server.listening);
   for (const { port } of listeners) t.regex(await ask(t, port), /200 OK/);
   t.is(connections.answered, 3);
@@ -53,7 +57,11 @@ test('stopping closes the listeners and leaves connections alone', async (t) => 
   }
   acceptors.stop();
   for (const { port } of [first, second]) {
-    const refused = await new Promise((resolve) => connect(port, '127.0.0.1').once('error', resolve).once('connect', () => resolve(undefined)));
+    const refused = await new Promise((resolve) =>
+      connect(port, '127.0.0.1')
+        .once('error', resolve)
+        .once('connect', () => resolve(undefined)),
+    );
     t.is((refused as NodeJS.ErrnoException).code, 'ECONNREFUSED');
   }
   for (const client of clients) {

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
-import { setImmediate, setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { Client, CLOSE, GET, gate, serve } from './wire.js';
+import { CLOSE, Client, GET, gate, serve } from './wire.js';
 
 function onDrain(t: ExecutionContext, listener: (notice: { deadline: number }) => unknown): void {
   process.on('holdfast:drain' as never, listener as never);

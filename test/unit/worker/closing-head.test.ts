@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import test from 'ava';
-import { Client, CLOSE, GET, gate, serve } from './wire.js';
+import { CLOSE, Client, GET, gate, serve } from './wire.js';
 
 // Each with a request that is in flight when the drain starts, and with one that comes during it.
 const heads: Record<string, (res: ServerResponse) => void> = {
@@ -12,7 +12,12 @@ const heads: Record<string, (res: ServerResponse) => void> = {
   'a reason alone': (res) => res.writeHead(200, 'Fine'),
   'a header set, and others given to writeHead': (res) => res.setHeader('Connection', 'keep-alive').writeHead(200, { 'X-A': '1' }),
   'a list of headers': (res) => res.writeHead(200, ['X-A', '1', 'connection', 'keep-alive', 'X-A', '2']),
-  'a list of pairs': (res) => res.writeHead(200, [['X-A', '1'], ['connection', 'keep-alive'], ['X-A', '2']] as never),
+  'a list of pairs': (res) =>
+    res.writeHead(200, [
+      ['X-A', '1'],
+      ['connection', 'keep-alive'],
+      ['X-A', '2'],
+    ] as never),
   'headers that the app flushes': (res) => res.setHeader('Connection', 'keep-alive').flushHeaders(),
   'a header that the app removed': (res) => res.removeHeader('Connection'),
   'an error while the head is written': (res) => {
@@ -66,7 +71,10 @@ test('informational heads are left alone', async (t) => {
   const drained = served.drain();
   client.send(GET());
   t.is(await client.ended, 'end');
-  t.regex(client.received, /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 102 Processing\r\n\r\nHTTP\/1.1 103 Early Hints\r\nLink: .*\r\n\r\nHTTP\/1.1 200 OK\r\n/);
+  t.regex(
+    client.received,
+    /^HTTP\/1.1 100 Continue\r\n\r\nHTTP\/1.1 102 Processing\r\n\r\nHTTP\/1.1 103 Early Hints\r\nLink: .*\r\n\r\nHTTP\/1.1 200 OK\r\n/,
+  );
   t.is(client.count(CLOSE), 1);
   await drained;
 });

@@ -1,9 +1,9 @@
 import type { ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { setImmediate, setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import { drainLimit } from '#src/worker/drain.js';
-import { Client, CLOSE, GET, gate, POST, serve } from './wire.js';
+import { CLOSE, Client, GET, gate, POST, serve } from './wire.js';
 
 const nothing = { idle: 0, unused: 0, 'request head': 0, exchange: 0, upgraded: 0, 'tls handshake': 0, closing: 0 };
 

@@ -1,6 +1,6 @@
-import { setImmediate, setTimeout as pause } from 'node:timers/promises';
+import { setTimeout as pause, setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { Client, CLOSE, GET, POST, type Served, serve } from './wire.js';
+import { CLOSE, Client, GET, POST, type Served, serve } from './wire.js';
 
 const PIECE = 'x'.repeat(65_536);
 

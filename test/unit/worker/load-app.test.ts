@@ -35,9 +35,15 @@ const served: Readonly<Record<string, readonly [file: string, text: string, spec
   'a CommonJS function': ['a.cjs', `module.exports = ${LISTENER}`],
   'a CommonJS object with app': ['a.cjs', `module.exports = { app: ${LISTENER}, port: 1 }`],
   'a named property that a CommonJS module computes': ['a.cjs', `module.exports = { ['w' + 'eb']: ${LISTENER} }`, './a.cjs#web'],
-  'TypeScript compiled to CommonJS': ['a.cjs', `Object.defineProperty(exports, '__esModule', { value: true }); exports.default = ${LISTENER}`],
+  'TypeScript compiled to CommonJS': [
+    'a.cjs',
+    `Object.defineProperty(exports, '__esModule', { value: true }); exports.default = ${LISTENER}`,
+  ],
   'a factory': ['a.mjs', `export default () => ${LISTENER}`],
-  'an async factory of a server': ['a.mjs', `import { createServer } from 'node:http'; export default async () => createServer(${LISTENER})`],
+  'an async factory of a server': [
+    'a.mjs',
+    `import { createServer } from 'node:http'; export default async () => createServer(${LISTENER})`,
+  ],
   'a file without ./': ['a.mjs', `export default ${LISTENER}`, 'a.mjs'],
   'a file without its extension': ['a.js', `module.exports = ${LISTENER}`, './a'],
   'a directory': ['web/index.js', `module.exports = ${LISTENER}`, './web'],
@@ -148,8 +154,5 @@ test('refuses a server that listens already', async (t) => {
   t.teardown(() => server.close());
   Object.assign(globalThis, { listening: server });
   await new Promise((resolve) => server.once('listening', resolve));
-  t.is(
-    (await refused(t, './a.mjs', dir)).message,
-    'cannot load ./a.mjs: its server listens already; export it without calling listen()',
-  );
+  t.is((await refused(t, './a.mjs', dir)).message, 'cannot load ./a.mjs: its server listens already; export it without calling listen()');
 });

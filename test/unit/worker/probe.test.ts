@@ -5,7 +5,10 @@ import { EXIT, HoldfastError } from '#src/errors.js';
 import { trackConnections } from '#src/worker/connections.js';
 import { probe } from '#src/worker/probe.js';
 
-const answering = (status: number): RequestListener => (_req, res) => void res.writeHead(status, { location: '/elsewhere' }).end('body');
+const answering =
+  (status: number): RequestListener =>
+  (_req, res) =>
+    void res.writeHead(status, { location: '/elsewhere' }).end('body');
 
 test('2xx and 3xx pass, of a server that never listened', async (t) => {
   for (const status of [200, 204, 301, 399]) await t.notThrowsAsync(probe(createServer(answering(status)), '/health', { timeoutMs: 1000 }));
@@ -13,7 +16,9 @@ test('2xx and 3xx pass, of a server that never listened', async (t) => {
 
 test('anything else does not', async (t) => {
   for (const status of [404, 500, 503]) {
-    const error = await t.throwsAsync(probe(createServer(answering(status)), '/health', { timeoutMs: 1000 }), { instanceOf: HoldfastError });
+    const error = await t.throwsAsync(probe(createServer(answering(status)), '/health', { timeoutMs: 1000 }), {
+      instanceOf: HoldfastError,
+    });
     t.is(error?.message, `probe /health answered ${status}`);
     t.is(error?.exitStatus, EXIT.boot);
   }
@@ -21,9 +26,30 @@ test('anything else does not', async (t) => {
 
 test('no answer in time, half an answer, and none at all', async (t) => {
   const message = 'probe / did not answer within 100 ms';
-  await t.throwsAsync(probe(createServer(() => {}), '/', { timeoutMs: 100 }), { message });
-  await t.throwsAsync(probe(createServer((_req, res) => void res.write('half')), '/', { timeoutMs: 100 }), { message });
-  await t.throwsAsync(probe(createServer((req) => void req.socket.destroy()), '/', { timeoutMs: 1000 }), { message: /^probe \/ failed: / });
+  await t.throwsAsync(
+    probe(
+      createServer(() => {}),
+      '/',
+      { timeoutMs: 100 },
+    ),
+    { message },
+  );
+  await t.throwsAsync(
+    probe(
+      createServer((_req, res) => void res.write('half')),
+      '/',
+      { timeoutMs: 100 },
+    ),
+    { message },
+  );
+  await t.throwsAsync(
+    probe(
+      createServer((req) => void req.socket.destroy()),
+      '/',
+      { timeoutMs: 1000 },
+    ),
+    { message: /^probe \/ failed: / },
+  );
 });
 
 test('the app sees an ordinary request on an ordinary socket', async (t) => {

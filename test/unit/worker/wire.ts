@@ -1,9 +1,9 @@
 // The two ends of the tests: a server that is tracked as a worker's is, and clients that see every byte, half-close and reset.
-import { createServer, type RequestListener, Server as HttpServer } from 'node:http';
-import { type AddressInfo, connect, type Socket, Server as NetServer } from 'node:net';
+import { createServer, type Server as HttpServer, type RequestListener } from 'node:http';
+import { type AddressInfo, connect, Server as NetServer, type Socket } from 'node:net';
 import type { ExecutionContext } from 'ava';
 import { type Connections, type Server, trackConnections } from '#src/worker/connections.js';
-import { drain, type DrainReport } from '#src/worker/drain.js';
+import { type DrainReport, drain } from '#src/worker/drain.js';
 
 export interface Served {
   readonly server: HttpServer;

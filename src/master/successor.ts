@@ -1,5 +1,5 @@
 /**
- * The next master as the incumbent sees it (master): double-forked, so that it is nobody's child when it reports to systemd,
+ * The next master as this one sees it (master): double-forked, so that it is nobody's child when it reports to systemd,
  * and known by its channel and its process groups alone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
@@ -20,7 +20,7 @@ import {
 import { HoldfastError, messageOf } from '../errors.js';
 import { anyAlive, killGroup, killProcess } from '../sys/process-group.js';
 
-export interface CandidateOrder {
+export interface SuccessorOrder {
   readonly argv: readonly [string, ...string[]];
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
@@ -34,14 +34,14 @@ export interface CandidateOrder {
   readonly keeper: number | undefined;
 }
 
-export interface CandidateListener {
+export interface SuccessorListener {
   message(message: FromCandidate): void;
   end(how: ChannelEnd): void;
 }
 
 const LAST_WORDS = 2_000;
 
-export class Candidate {
+export class Successor {
   /** Its workers' lease, which both masters hold. */
   readonly #lease: Lease = createLease();
   readonly #succession = createSuccession();
@@ -51,7 +51,7 @@ export class Candidate {
   #pid: number | undefined;
   #leaseHeld = true;
 
-  constructor(order: CandidateOrder, listener: CandidateListener) {
+  constructor(order: SuccessorOrder, listener: SuccessorListener) {
     const stdio: (number | 'ignore' | 'inherit' | 'pipe')[] = ['ignore', 'inherit', this.#words ?? 'inherit', ...order.listeners];
     const place = (position: number, what: number | 'pipe') => {
       stdio[3 + order.listeners.length + position] = what;
@@ -79,7 +79,7 @@ export class Candidate {
     this.#channel.send(order.handover);
   }
 
-  #spawn(order: CandidateOrder, stdio: (number | 'ignore' | 'inherit' | 'pipe')[]): ChildProcess {
+  #spawn(order: SuccessorOrder, stdio: (number | 'ignore' | 'inherit' | 'pipe')[]): ChildProcess {
     const [shell, ...args] = intermediate(order.argv, stdio.length);
     const env = {
       ...order.env,

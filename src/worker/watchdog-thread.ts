@@ -1,9 +1,9 @@
-/** In a thread of the worker, idle until the master's byte comes. The main thread cannot be asked any more: everything here is written at once. */
+/** In a thread of the worker, idle until the master's byte or the end of the lease. The main thread cannot be asked: everything here is done at once. */
 import { writeSync } from 'node:fs';
 import { Session } from 'node:inspector';
 import { Socket } from 'node:net';
-import { workerData } from 'node:worker_threads';
-import type { StackWatch } from './abort.js';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Watch } from './watchdog.js';
 
 interface Frame {
   readonly functionName: string;
@@ -13,11 +13,25 @@ interface Frame {
 
 /** Milliseconds after which the process is aborted without a stack. */
 const PATIENCE = 1000;
-const { fd, logFd, fields } = workerData as StackWatch;
+const watch = workerData as Watch;
+let { limit } = watch;
 
-const order = new Socket({ fd, readable: true, writable: false });
+const order = new Socket({ fd: watch.order, readable: true, writable: false });
 order.on('error', () => {});
 order.once('data', dumpAndAbort);
+
+const lease = new Socket({ fd: watch.lease, readable: true, writable: false });
+lease.on('error', () => {});
+lease.once('end', () => {
+  parentPort?.postMessage('lease ended');
+  setTimeout(() => process.kill(process.pid, 'SIGKILL'), limit);
+});
+lease.resume();
+
+parentPort?.on('message', (allowed: number) => {
+  limit = allowed;
+});
+parentPort?.postMessage('watching');
 
 function dumpAndAbort(): void {
   // Replies of the other thread do not wake this one's loop.
@@ -46,10 +60,8 @@ function lineOf({ functionName, url, location }: Frame, urls: ReadonlyMap<string
 }
 
 function abort(stack: readonly string[]): void {
-  const msg = stack.length > 0 ? `the event loop is stuck in ${stack[0]}` : 'the event loop is stuck, nobody can say where';
-  const line = { level: 'error', time: Date.now(), role: 'worker', pid: process.pid, ...fields, event: 'worker.timeout', msg, stack };
   try {
-    writeSync(logFd, `${JSON.stringify(line)}\n`);
+    writeSync(watch.order, stack.join('\n'));
   } finally {
     // Not process.abort(), which a thread does not have. The default action: no listener could run.
     process.kill(process.pid, 'SIGABRT');

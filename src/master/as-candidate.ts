@@ -1,0 +1,157 @@
+/** What a master does until it is in charge (master): the effects of upgrade/candidacy. */
+import type { ToCandidate } from '../channel/master-messages.js';
+import { EXIT, HoldfastError, messageOf } from '../errors.js';
+import { Pidfile } from '../pidfile/index.js';
+import type { CandidacyEffect, CandidacyEvent, Stop } from '../upgrade/candidacy.js';
+import type { Departure, Generation } from './generation.js';
+import { ListenerSet } from './listener-set.js';
+
+export interface CandidateTurns {
+  post(event: CandidacyEvent): void;
+  refuse(why: string): void;
+  /** It is in charge; an order may have waited for that. */
+  takenCharge(stop: Stop): void;
+  /** It leaves when its workers are gone. */
+  giveUp(departure: Omit<Departure, 'log'>): void;
+}
+
+export class AsCandidate {
+  readonly #generation: Generation;
+  readonly #turns: CandidateTurns;
+  /** The incumbent knows why this candidate gives up. */
+  #told = false;
+  #prepared: Promise<void> = Promise.resolve();
+
+  constructor(generation: Generation, turns: CandidateTurns) {
+    this.#generation = generation;
+    this.#turns = turns;
+  }
+
+  /** Bind, write the pidfile, start the workers. */
+  start(): void {
+    this.#prepared = this.#prepare().catch((error: unknown) => this.#loadFailed(error));
+  }
+
+  /** Whoever leaves waits for this, or a pidfile would come into being behind its back. */
+  get prepared(): Promise<void> {
+    return this.#prepared;
+  }
+
+  hear(message: ToCandidate): void {
+    if (message.type === 'commit') this.#turns.post({ event: 'commit' });
+    else if (message.type === 'cancel') this.#turns.post({ event: 'cancel', reason: message.reason });
+  }
+
+  do(effect: CandidacyEffect): void {
+    const { predecessor, log, workers } = this.#generation;
+    switch (effect.do) {
+      case 'refuse':
+        return this.#turns.refuse(effect.why);
+      case 'sayReady':
+        log.info('upgrade.ready', 'loaded and probed; waiting for the commit');
+        return predecessor?.send({ type: 'ready', kept: this.#keptPositions() });
+      case 'sayFailed':
+        return this.#sayFailed(effect.status, effect.reason);
+      case 'expose':
+        return this.#expose();
+      case 'rotate':
+        return this.#act(this.#rotate(), () => ({ event: 'rotated' }));
+      case 'claim':
+        return this.#act(this.#claim(), (ours) => ({ event: 'claimed', ours }));
+      case 'retry':
+        log.error(null, `${effect.reason}; trying again`);
+        return workers.persist();
+      case 'takeCharge':
+        return this.#takeCharge(effect.stop);
+      case 'leave':
+        return this.#giveUp(effect.status, effect.reason);
+    }
+  }
+
+  async #prepare(): Promise<void> {
+    const generation = this.#generation;
+    const { settings, base, before } = generation.origin;
+    const listeners = await ListenerSet.settle(settings.bind, base, before?.inherited ?? [], generation.log);
+    generation.listeners = listeners;
+    generation.predecessor?.send({ type: 'bound', files: listeners.newFiles });
+    for (const { bound } of listeners.adopted) generation.log.info('listener.inherited', `inherited ${bound}`, { address: bound });
+    if (settings.pid !== undefined)
+      generation.pidfile = await (before === undefined ? Pidfile.claim(settings.pid) : Pidfile.propose(settings.pid));
+    generation.workers.start(listeners.all);
+  }
+
+  #loadFailed(error: unknown): void {
+    const status = error instanceof HoldfastError ? error.exitStatus : EXIT.failed;
+    if (error instanceof Error && !(error instanceof HoldfastError)) this.#generation.log.debug(null, error.stack ?? error.message);
+    this.#turns.post({ event: 'loadFailed', status, reason: messageOf(error) });
+  }
+
+  /** By the positions that the incumbent knows them by. */
+  #keptPositions(): number[] {
+    const { origin, listeners } = this.#generation;
+    const adopted = new Set(listeners?.adopted.map((listener) => listener.fd));
+    return (origin.before?.inherited ?? []).flatMap((listener, position) => (adopted.has(listener.fd) ? [position] : []));
+  }
+
+  #sayFailed(status: number, reason: string): void {
+    this.#told = this.#generation.predecessorAlive;
+    this.#generation.predecessor?.send({ type: 'failed', status, reason });
+  }
+
+  /** What takes its time answers with an event. */
+  #act<T>(doing: Promise<T>, event: (result: T) => CandidacyEvent): void {
+    doing.then(
+      (result) => this.#turns.post(event(result)),
+      (error: unknown) => this.#turns.post({ event: 'exposeFailed', reason: messageOf(error) }),
+    );
+  }
+
+  #expose(): void {
+    const { listeners, origin, log, workers } = this.#generation;
+    try {
+      listeners?.listen(origin.settings.backlog);
+      for (const { bound } of listeners?.bound ?? []) log.info('listener.bound', `listening on ${bound}`, { address: bound });
+      workers.expose();
+    } catch (error) {
+      this.#turns.post({ event: 'exposeFailed', reason: messageOf(error) });
+    }
+  }
+
+  async #rotate(): Promise<void> {
+    const { pidfile, predecessor, predecessorAlive } = this.#generation;
+    if (pidfile === undefined) return;
+    if (predecessorAlive) await pidfile.rotate();
+    else if (!(await pidfile.succeed(predecessor?.pid ?? 0))) throw new HoldfastError(`${pidfile.path} names somebody else by now`);
+    this.#generation.logRotation();
+  }
+
+  /** The incumbent died before commit: one of all who might may take its place. */
+  async #claim(): Promise<boolean> {
+    const { predecessor, pidfile, log } = this.#generation;
+    if (predecessor?.claimSuccession() !== true) return false;
+    log.warning(null, `the incumbent (pid ${predecessor.pid}) died; taking its place`);
+    if (pidfile !== undefined && !(await pidfile.succeed(predecessor.pid))) return false;
+    this.#generation.logRotation();
+    return true;
+  }
+
+  #takeCharge(stop: Stop): void {
+    const generation = this.#generation;
+    generation.takeCharge();
+    generation.predecessor?.send({ type: 'serving' });
+    // Its workers were kept until ours accept.
+    if (!generation.predecessorAlive) generation.predecessor?.drop();
+    generation.logReady();
+    this.#turns.takenCharge(stop);
+  }
+
+  #giveUp(status: number, reason: string): void {
+    const { origin, log, listeners, workers } = this.#generation;
+    // A candidate's incumbent says why the upgrade was rolled back; nobody reads what a candidate writes to a terminal.
+    const candidate = origin.before !== undefined;
+    if (candidate && !this.#told) log.error(null, `the candidate gives up: ${reason}`);
+    listeners?.removeNewFiles();
+    workers.kill();
+    this.#turns.giveUp(status === EXIT.ok || candidate ? { status } : { status, reason });
+  }
+}

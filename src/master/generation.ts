@@ -1,0 +1,60 @@
+/** What one master has, whatever its part in the succession (master). */
+import type { Log } from '../log/log.js';
+import type { Pidfile } from '../pidfile/index.js';
+import type { ListenerSet } from './listener-set.js';
+import type { Origin } from './origin.js';
+import type { Predecessor } from './predecessor.js';
+import type { Workers } from './workers.js';
+
+export interface Departure {
+  readonly status: number;
+  /** Why it failed. */
+  readonly reason?: string;
+  readonly log: Log;
+}
+
+export class Generation {
+  readonly origin: Origin;
+  readonly log: Log;
+  readonly workers: Workers;
+  listeners: ListenerSet | undefined;
+  pidfile: Pidfile | undefined;
+  /** The pidfile, the keeper and the sockets' files are this one's. */
+  inCharge = false;
+  #readyLogged = false;
+
+  constructor(origin: Origin, workers: Workers) {
+    this.origin = origin;
+    this.log = origin.log;
+    this.workers = workers;
+  }
+
+  /** The master before: the incumbent of a candidate, the retiree of an incumbent. */
+  get predecessor(): Predecessor | undefined {
+    return this.origin.before?.predecessor;
+  }
+
+  /** Whether it can hear us. */
+  get predecessorAlive(): boolean {
+    return this.predecessor?.alive === true;
+  }
+
+  takeCharge(): void {
+    this.inCharge = true;
+    this.origin.keeper?.tell({ type: 'charge', pid: process.pid, generation: this.origin.generation });
+  }
+
+  /** Log what the pidfile says now. */
+  logRotation(): void {
+    if (this.pidfile !== undefined) this.log.info('pidfile.rotated', `${this.pidfile.path} names ${process.pid}`);
+  }
+
+  /** Once in a master's life. */
+  logReady(): void {
+    if (this.#readyLogged) return;
+    this.#readyLogged = true;
+    const addresses = this.listeners?.all.map((listener) => listener.bound).join(', ');
+    const { wanted } = this.workers;
+    this.log.info('master.ready', `serving on ${addresses} with ${wanted} worker${wanted === 1 ? '' : 's'}`);
+  }
+}
