@@ -64,7 +64,10 @@ test('workers that die young are replaced after growing pauses', async (t) => {
   const app = join(tempDir(t), 'app.mjs');
   writeFileSync(
     app,
-    `export default (req, res) => res.end(); if (process.env.HOLDFAST_WORKER === '2') setTimeout(() => process.exit(9), 50);`,
+    `import { createServer } from 'node:http';
+     const server = createServer((req, res) => res.end());
+     if (process.env.HOLDFAST_WORKER === '2') server.on('listening', () => setImmediate(() => process.exit(9)));
+     export default server;`,
   );
   const holdfast = await startHoldfast(t, { app, args: ['-w', '2'], untilReady: false });
   const exits = async (pause: string) => holdfast.event('worker.exit', (line) => String(line.msg).includes(`replaced in ${pause} s`));
