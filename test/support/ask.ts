@@ -8,8 +8,8 @@ export interface Answer {
   readonly body: string;
 }
 
-/** GET on a connection of its own. Rejects as the connection does. */
-export function ask(target: Target | { readonly socketPath: string }, path = '/'): Promise<Answer> {
+/** GET on a connection of its own. Rejects as the connection does, and when there is no answer after `timeoutMs` milliseconds. */
+export function ask(target: Target | { readonly socketPath: string }, path = '/', timeoutMs = 60_000): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const req = request({ ...target, path, agent: false }, (res) => {
       const pieces: Buffer[] = [];
@@ -17,6 +17,8 @@ export function ask(target: Target | { readonly socketPath: string }, path = '/'
       res.on('end', () => resolve({ status: res.statusCode ?? 0, headers: res.headers, body: Buffer.concat(pieces).toString() }));
       res.on('error', reject);
     });
+    const limit = setTimeout(() => req.destroy(new Error(`no answer to ${path} in ${timeoutMs} ms`)), timeoutMs);
+    req.on('close', () => clearTimeout(limit));
     req.on('error', reject).end();
   });
 }
