@@ -3,7 +3,7 @@
  * end of file is death unless a farewell came before it, and a malformed frame fails this peer alone.
  */
 import { Socket } from 'node:net';
-import { encodeFrame, FrameReader } from './frames.js';
+import { encodeFrame, FrameError, FrameReader } from './frames.js';
 import { type Shapes, shapedAs } from './shape.js';
 
 /** How a channel ended: the peer is gone, said goodbye before, or sent what is no message. */
@@ -64,7 +64,9 @@ export class Channel<In extends { readonly type: string }, Out extends { readonl
         this.#farewell = message.type === 'farewell';
         this.#listener.message(message as In);
       }
-    } catch {
+    } catch (error) {
+      // What the listener throws is our own fault, and none of the peer's.
+      if (!(error instanceof FrameError)) throw error;
       this.#end('garbage');
     }
   }

@@ -2,7 +2,9 @@
 import type { Shapes } from './shape.js';
 
 export type ToKeeper =
+  /** Its signal handlers are there. */
+  | { readonly type: 'here' }
   | { readonly type: 'charge'; readonly pid: number; readonly generation: number }
   | { readonly type: 'exit'; readonly status: number };
 
-export const TO_KEEPER: Shapes = { charge: { pid: 'number', generation: 'number' }, exit: { status: 'number' } };
+export const TO_KEEPER: Shapes = { here: {}, charge: { pid: 'number', generation: 'number' }, exit: { status: 'number' } };

@@ -24,6 +24,9 @@ export const CANDIDATE_FDS = {
 /** The first frame, there before the candidate runs, so that it knows its place even if the incumbent dies at once. */
 export interface Handover {
   readonly type: 'handover';
+  /** The message versions that the incumbent speaks. */
+  readonly min: number;
+  readonly max: number;
   readonly generation: number;
   /** The physical directory that relative run-time paths (pidfile, sockets, logs) were resolved against at the first start. */
   readonly base: string;
@@ -73,7 +76,7 @@ export type FromCandidate =
   | { readonly type: 'reopen' };
 
 export const TO_CANDIDATE: Shapes = {
-  handover: { generation: 'number', base: 'string', deadline: 'number', keeper: 'boolean' },
+  handover: { min: 'number', max: 'number', generation: 'number', base: 'string', deadline: 'number', keeper: 'boolean' },
   commit: {},
   cancel: { reason: 'string' },
   pass: { signal: 'string' },

@@ -41,7 +41,8 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly status: number; readonly reason: string; readonly stack: string }
   | { readonly type: 'accepting' }
   | { readonly type: 'alive' }
-  /** Leaves on its own account: the lease ended, or somebody sent it TERM. */
+  /** Somebody sent it TERM: it leaves when it is told to drain, which should be when another one accepts in its place. */
+  | { readonly type: 'leaving' }
   | { readonly type: 'draining' }
   | { readonly type: 'farewell' };
 
@@ -70,6 +71,7 @@ export const FROM_WORKER: Shapes = {
   failed: { status: 'number', reason: 'string', stack: 'string' },
   accepting: {},
   alive: {},
+  leaving: {},
   draining: {},
   farewell: {},
 };

@@ -42,9 +42,7 @@ async function keeper(command: Command, deliver: typeof deliverSignals): Promise
 
 async function master(command: Command, settings: Settings, deliver: typeof deliverSignals): Promise<number> {
   const { startMaster } = await import('../master/start.js');
-  const departure = await startMaster(command, settings, version(), deliver);
-  if (departure.reason !== undefined) complain(new Error(departure.reason), departure.log);
-  return departure.status;
+  return startMaster(command, settings, version(), deliver);
 }
 
 function print(text: string): number {

@@ -6,12 +6,23 @@ import type { MasterSignal } from '../master/signals.js';
 
 export type SignalListener = (signal: MasterSignal) => void;
 
-const TRAPPED: readonly MasterSignal[] = ['SIGTERM', 'SIGINT', 'SIGQUIT', 'SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGTTIN', 'SIGTTOU'];
+/** A record, so that a signal that is missing here does not compile. */
+const TRAPPED: Readonly<Record<MasterSignal, true>> = {
+  SIGTERM: true,
+  SIGINT: true,
+  SIGQUIT: true,
+  SIGHUP: true,
+  SIGUSR1: true,
+  SIGUSR2: true,
+  SIGWINCH: true,
+  SIGTTIN: true,
+  SIGTTOU: true,
+};
 
 const early: MasterSignal[] = [];
 let listener: SignalListener = (signal) => early.push(signal);
 
-for (const signal of TRAPPED) process.on(signal, () => listener(signal));
+for (const signal of Object.keys(TRAPPED) as MasterSignal[]) process.on(signal, () => listener(signal));
 
 /** From now on every signal goes there; those that came before go first. */
 export function deliverSignals(to: SignalListener): void {

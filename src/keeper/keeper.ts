@@ -37,6 +37,8 @@ export function keep(order: KeeperOrder): Keeper {
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   });
   let inCharge = first.pid;
+  /** What nobody could take yet: a signal kills a master that has no handlers, and is lost on a dead one. */
+  let waiting: KeeperSignal[] | undefined = [];
   let status: number | undefined;
   const ended = new Promise<number>((resolve) => {
     first.once('error', (error) => {
@@ -46,22 +48,33 @@ export function keep(order: KeeperOrder): Keeper {
     // All generations hold the other end: it ends with the last of them.
     new Channel<ToKeeper, never>(first.stdio.at(KEEPER_FD) as Socket, TO_KEEPER, {
       message(message) {
+        if (message.type === 'exit') status = message.status;
         if (message.type === 'charge') inCharge = message.pid;
-        else status = message.status;
+        if (message.type === 'exit') return;
+        const held = waiting ?? [];
+        waiting = undefined;
+        for (const signal of held) deliver(signal);
       },
       end: () => resolve(status ?? EXIT.failed),
     });
   });
-  return { signal: (signal) => forward(signal, inCharge), ended };
+  return { signal: deliver, ended };
+
+  function deliver(signal: KeeperSignal): void {
+    if (waiting !== undefined) waiting.push(signal);
+    else if (!forward(signal, inCharge)) waiting = [signal];
+  }
 }
 
-function forward(signal: KeeperSignal, pid: number | undefined): void {
+/** False when nobody is there to take it. */
+function forward(signal: KeeperSignal, pid: number | undefined): boolean {
   // The terminal's size changed: no order to drain.
-  if (signal === 'SIGWINCH' || pid === undefined) return;
+  if (signal === 'SIGWINCH' || pid === undefined) return true;
   try {
-    process.kill(pid, signal === 'SIGHUP' && !hasTerminal() ? 'SIGTERM' : signal);
+    return process.kill(pid, signal === 'SIGHUP' && !hasTerminal() ? 'SIGTERM' : signal);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
+    throw error;
   }
 }
 

@@ -12,8 +12,11 @@ export interface CandidateTurns {
   /** It is in charge; an order may have waited for that. */
   takenCharge(stop: Stop): void;
   /** It leaves when its workers are gone. */
-  giveUp(departure: Omit<Departure, 'log'>): void;
+  giveUp(departure: Departure): void;
 }
+
+/** Alone, with nobody to fall back on, when the addresses or the pidfile cannot be had. Milliseconds. */
+const PREPARE_AGAIN = 1_000;
 
 export class AsCandidate {
   readonly #generation: Generation;
@@ -43,7 +46,7 @@ export class AsCandidate {
   }
 
   do(effect: CandidacyEffect): void {
-    const { predecessor, log, workers } = this.#generation;
+    const { predecessor, log } = this.#generation;
     switch (effect.do) {
       case 'refuse':
         return this.#turns.refuse(effect.why);
@@ -59,8 +62,7 @@ export class AsCandidate {
       case 'claim':
         return this.#act(this.#claim(), (ours) => ({ event: 'claimed', ours }));
       case 'retry':
-        log.error(null, `${effect.reason}; trying again`);
-        return workers.persist();
+        return this.#retry(effect.reason);
       case 'takeCharge':
         return this.#takeCharge(effect.stop);
       case 'leave':
@@ -71,13 +73,29 @@ export class AsCandidate {
   async #prepare(): Promise<void> {
     const generation = this.#generation;
     const { settings, base, before } = generation.origin;
-    const listeners = await ListenerSet.settle(settings.bind, base, before?.inherited ?? [], generation.log);
+    // A running master is a better reason than its ports.
+    if (before === undefined && settings.pid !== undefined) Pidfile.refuseRunning(settings.pid);
+    const listeners = generation.listeners ?? (await ListenerSet.settle(settings.bind, base, before?.inherited ?? [], generation.log));
     generation.listeners = listeners;
     generation.predecessor?.send({ type: 'bound', files: listeners.newFiles });
     for (const { bound } of listeners.adopted) generation.log.info('listener.inherited', `inherited ${bound}`, { address: bound });
-    if (settings.pid !== undefined)
-      generation.pidfile = await (before === undefined ? Pidfile.claim(settings.pid) : Pidfile.propose(settings.pid));
+    if (settings.pid !== undefined) generation.pidfile ??= await this.#pidfile(settings.pid);
     generation.workers.start(listeners.all);
+  }
+
+  async #pidfile(path: string): Promise<Pidfile> {
+    const { predecessor, inCharge } = this.#generation;
+    if (predecessor === undefined) return Pidfile.claim(path);
+    const pidfile = await Pidfile.propose(path);
+    if (inCharge) await pidfile.succeed(predecessor.pid);
+    return pidfile;
+  }
+
+  #retry(reason: string): void {
+    const { log, workers } = this.#generation;
+    log.error(null, `${reason}; trying again`);
+    if (workers.started) workers.persist();
+    else setTimeout(() => this.start(), PREPARE_AGAIN).unref();
   }
 
   #loadFailed(error: unknown): void {
@@ -127,10 +145,13 @@ export class AsCandidate {
 
   /** The incumbent died before commit: one of all who might may take its place. */
   async #claim(): Promise<boolean> {
+    // There may be no pidfile yet that could be moved into place.
+    await this.#prepared;
     const { predecessor, pidfile, log } = this.#generation;
     if (predecessor?.claimSuccession() !== true) return false;
     log.warning(null, `the incumbent (pid ${predecessor.pid}) died; taking its place`);
     if (pidfile !== undefined && !(await pidfile.succeed(predecessor.pid))) return false;
+    this.#generation.takeCharge();
     this.#generation.logRotation();
     return true;
   }
@@ -146,12 +167,15 @@ export class AsCandidate {
   }
 
   #giveUp(status: number, reason: string): void {
-    const { origin, log, listeners, workers } = this.#generation;
+    const generation = this.#generation;
+    const { origin, log, listeners, workers } = generation;
     // A candidate's incumbent says why the upgrade was rolled back; nobody reads what a candidate writes to a terminal.
     const candidate = origin.before !== undefined;
     if (candidate && !this.#told) log.error(null, `the candidate gives up: ${reason}`);
-    listeners?.removeNewFiles();
-    workers.kill();
+    // The last one of all removes every file, a candidate its own; whoever accepts already drains.
+    listeners?.removeFiles(generation.inCharge ? listeners.positions : listeners.newPositions);
+    if (workers.exposed) workers.retire();
+    else workers.kill();
     this.#turns.giveUp(status === EXIT.ok || candidate ? { status } : { status, reason });
   }
 }

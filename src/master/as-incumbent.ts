@@ -23,8 +23,7 @@ export interface IncumbentTurns {
 
 /** A candidate that is being ended. */
 interface Ending {
-  /** Its workers may serve somebody: they drain until `killAt`, in monotonic milliseconds. */
-  readonly exposed: boolean;
+  /** Monotonic milliseconds: until then its workers, which may serve somebody, drain. */
   readonly killAt: number;
   readonly clearing: boolean;
 }
@@ -56,6 +55,8 @@ export class AsIncumbent {
         return this.#turns.refuse(effect.why);
       case 'reload':
         return workers.reload();
+      case 'drainWorkers':
+        return workers.drain();
       case 'launch':
         return this.#launch();
       case 'releaseRetirees':
@@ -79,6 +80,8 @@ export class AsIncumbent {
         return this.#comeBack();
       case 'dropSuccessor':
         return this.#dropSuccessor();
+      case 'takeBack':
+        return this.#takeBack();
       case 'stop':
         return this.#stop(effect.quick);
       case 'leave':
@@ -132,7 +135,14 @@ export class AsIncumbent {
           ...command,
           encodedListeners: encodeListeners(all),
           listeners: all.map((listener) => listener.fd),
-          handover: { type: 'handover', generation, base, deadline: settings.upgradeTimeout * 1000, keeper: keeper !== undefined },
+          handover: {
+            type: 'handover',
+            ...SPOKEN,
+            generation,
+            base,
+            deadline: settings.upgradeTimeout * 1000,
+            keeper: keeper !== undefined,
+          },
           lease: lease.writing,
           succession,
           keeper: keeper?.fd,
@@ -140,7 +150,7 @@ export class AsIncumbent {
         { message: (message) => this.#hear(message), end: (how) => this.#ended(how) },
       );
     } catch (error) {
-      this.#turns.post({ event: 'failed', reason: `cannot be started: ${messageOf(error)}` });
+      this.#turns.post({ event: 'failed', reason: `the candidate cannot be started: ${messageOf(error)}` });
     }
   }
 
@@ -149,10 +159,10 @@ export class AsIncumbent {
       case 'hello':
         return this.#greet(message);
       case 'bound':
-        this.#successorFiles = message.files;
+        this.#successorFiles = Array.isArray(message.files) ? message.files : [];
         return;
       case 'ready':
-        this.#kept = message.kept;
+        this.#kept = Array.isArray(message.kept) ? message.kept : [];
         return this.#turns.post({ event: 'ready' });
       case 'failed':
         return this.#turns.post({ event: 'failed', reason: message.reason });
@@ -170,14 +180,16 @@ export class AsIncumbent {
   }
 
   #greet({ pid, min, max }: Extract<FromCandidate, { readonly type: 'hello' }>): void {
+    if (!Number.isSafeInteger(pid) || pid <= 1 || pid === process.pid)
+      return this.#turns.post({ event: 'failed', reason: `the candidate said that its pid is ${pid}` });
     this.#successor?.introduce(pid);
     if (min <= SPOKEN.max && max >= SPOKEN.min) return this.#turns.post({ event: 'hello' });
-    const reason = `speaks versions ${min} to ${max} of the protocol, this master ${SPOKEN.min} to ${SPOKEN.max}`;
+    const reason = `the candidate speaks versions ${min} to ${max} of the protocol, this master ${SPOKEN.min} to ${SPOKEN.max}`;
     this.#turns.post({ event: 'failed', reason });
   }
 
   #ended(how: ChannelEnd): void {
-    if (how === 'garbage') this.#turns.post({ event: 'failed', reason: 'sent what is no message' });
+    if (how === 'garbage') this.#turns.post({ event: 'failed', reason: 'the candidate sent what is no message' });
     else this.#turns.post({ event: 'gone' });
   }
 
@@ -189,29 +201,38 @@ export class AsIncumbent {
   // Backing out.
 
   #revert(exposed: boolean): void {
-    if (exposed) this.#successor?.behead();
+    if (exposed) this.#behead();
     else this.#successor?.kill();
     const patience = exposed ? this.#generation.origin.settings.gracefulTimeout * 1000 + DRAIN_PATIENCE : 0;
-    this.#ending ??= { exposed, killAt: performance.now() + patience, clearing: false };
+    this.#ending ??= { killAt: performance.now() + patience, clearing: false };
+  }
+
+  /** Its workers drain for a while yet; the pidfile and the keeper must not name a dead master for so long. */
+  #behead(): void {
+    const { pidfile, log } = this.#generation;
+    this.#successor?.behead();
+    this.#generation.takeCharge();
+    pidfile?.restore(this.#successor?.pid ?? 0).then(
+      (ours) => ours && this.#generation.logRotation(),
+      (error: unknown) => log.error(null, messageOf(error)),
+    );
   }
 
   #watchEnd(now: number, ending: Ending): void {
     if (now > ending.killAt) this.#successor?.kill();
     if (ending.clearing || this.#successor?.cleared === false) return;
     this.#ending = { ...ending, clearing: true };
-    void this.#clearAway(ending.exposed).then(() => {
+    void this.#clearAway().then(() => {
       this.#ending = undefined;
       this.#turns.post({ event: 'cleared' });
     });
   }
 
   /** Its processes are gone; now its files. */
-  async #clearAway(exposed: boolean): Promise<void> {
+  async #clearAway(): Promise<void> {
     const { pidfile, log } = this.#generation;
     const pid = this.#successor?.pid;
     try {
-      removeBoundFiles(this.#successorFiles);
-      if (exposed && pid !== undefined) await pidfile?.restore(pid);
       await pidfile?.discardCandidate(pid);
     } catch (error) {
       log.error(null, messageOf(error));
@@ -222,10 +243,12 @@ export class AsIncumbent {
     const words = this.#successor?.lastWords() ?? '';
     this.#dropSuccessor();
     const fields = { reason, ...(words === '' ? {} : { words }) };
-    this.#generation.log.error('upgrade.rollback', `upgrade rolled back: the candidate ${reason}`, fields);
+    this.#generation.log.error('upgrade.rollback', `upgrade rolled back: ${reason}`, fields);
   }
 
   #dropSuccessor(): void {
+    // Those that it has bound: of a dead one, for a living one is not dropped.
+    removeBoundFiles(this.#successorFiles);
     this.#successor?.close();
     this.#successor = undefined;
   }
@@ -237,12 +260,18 @@ export class AsIncumbent {
     this.#generation.inCharge = false;
     log.info('upgrade.done', `generation ${origin.generation + 1} (pid ${this.#successor?.pid}) is in charge`);
     const dropped = (listeners?.positions ?? []).filter((position) => !this.#kept.includes(position));
-    this.#drainAfter(dropped, () => listeners?.removeFiles(dropped));
+    this.#drainAfter(dropped, () => {
+      listeners?.removeFiles(dropped);
+      listeners?.drop(dropped);
+    });
   }
 
   /** Whoever waits on a listener that nobody goes on with is served first. */
   #drainAfter(positions: readonly number[], then: () => void): void {
+    const { inCharge } = this.#generation;
     const drain = () => {
+      // Back in charge meanwhile: these workers are new ones.
+      if (this.#generation.inCharge !== inCharge) return;
       then();
       this.#generation.workers.retire();
     };
@@ -283,25 +312,28 @@ export class AsIncumbent {
 
   // The end.
 
+  #takeBack(): void {
+    this.#generation.takeCharge();
+    this.#generation.listeners?.removeFiles(this.#generation.listeners.positions);
+    this.#dropSuccessor();
+  }
+
   #stop(quick: boolean): void {
     const { log, inCharge, listeners, predecessor, predecessorAlive, workers } = this.#generation;
     log.info(null, quick ? 'stopping at once' : 'stopping: connections are drained');
     if (predecessorAlive) predecessor?.send({ type: 'stop', quick });
     this.#retireeKillAt = performance.now() + this.#retireeLimit;
     const ours = inCharge ? (listeners?.positions ?? []) : [];
-    const close = () => {
-      listeners?.removeFiles(ours);
-      listeners?.close();
-    };
-    if (!quick) return this.#drainAfter(ours, close);
+    listeners?.removeFiles(ours);
+    if (!quick) return this.#drainAfter(ours, () => listeners?.close());
     workers.quit();
-    close();
+    listeners?.close();
   }
 
   /** Its workers' drain, their master's patience with them, and ours with it. Milliseconds. */
   get #retireeLimit(): number {
-    const { gracefulTimeout, keepAlive } = this.#generation.origin.settings;
-    return Math.max(gracefulTimeout, keepAlive + 2) * 1000 + 2 * DRAIN_PATIENCE;
+    const { origin, workers } = this.#generation;
+    return Math.max(origin.settings.gracefulTimeout * 1000, workers.drainLimit) + 2 * DRAIN_PATIENCE;
   }
 
   #killRetiree(): void {

@@ -33,6 +33,8 @@ export class Cohort {
   #patient = false;
   readonly #slots = new Map<number, WorkerProcess>();
   readonly #leaving = new Set<WorkerProcess>();
+  /** Who leaves when the slot's next worker accepts. */
+  readonly #relieved = new Map<number, WorkerProcess>();
   readonly #backoff = new Map<number, Backoff>();
   readonly #order: (slot: number) => WorkerOrder;
   readonly #listener: CohortListener;
@@ -43,7 +45,7 @@ export class Cohort {
     this.#listener = listener;
     this.#workerListener = {
       ready: (worker) => this.#ready(worker),
-      accepting: () => this.#tell(),
+      accepting: (worker) => this.#relieve(worker),
       leaving: (worker) => this.#left(worker),
       end: (worker, end) => this.#ended(worker, end),
     };
@@ -51,6 +53,10 @@ export class Cohort {
 
   get empty(): boolean {
     return this.#slots.size === 0 && this.#leaving.size === 0;
+  }
+
+  get exposed(): boolean {
+    return this.#exposed;
   }
 
   /** Every wanted slot accepts, and nobody is leaving. */
@@ -87,6 +93,8 @@ export class Cohort {
   /** Drain them all, for good. */
   retire(): void {
     this.resize(0);
+    for (const worker of this.#relieved.values()) worker.drain();
+    this.#relieved.clear();
   }
 
   quit(): void {
@@ -142,15 +150,25 @@ export class Cohort {
     return [...this.#slots.values()].filter((worker) => worker.state === state).length;
   }
 
+  /** It was told to leave, by somebody else: not before another one accepts in its place. */
   #left(worker: WorkerProcess): void {
-    if (this.#slots.get(worker.slot) !== worker) return;
+    if (this.#slots.get(worker.slot) !== worker) return worker.drain();
     this.#slots.delete(worker.slot);
     this.#leaving.add(worker);
+    this.#relieved.get(worker.slot)?.drain();
+    this.#relieved.set(worker.slot, worker);
     this.#refill(worker.slot, worker.acceptingFor >= HEALTHY);
+  }
+
+  #relieve(worker: WorkerProcess): void {
+    this.#relieved.get(worker.slot)?.drain();
+    this.#relieved.delete(worker.slot);
+    this.#tell();
   }
 
   #ended(worker: WorkerProcess, end: WorkerEnd): void {
     this.#leaving.delete(worker);
+    if (this.#relieved.get(worker.slot) === worker) this.#relieved.delete(worker.slot);
     let replacedAfter: number | undefined;
     if (this.#slots.get(worker.slot) === worker) {
       this.#slots.delete(worker.slot);

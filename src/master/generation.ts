@@ -10,7 +10,6 @@ export interface Departure {
   readonly status: number;
   /** Why it failed. */
   readonly reason?: string;
-  readonly log: Log;
 }
 
 export class Generation {

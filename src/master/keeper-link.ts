@@ -16,6 +16,7 @@ export class KeeperLink {
     this.#socket.on('error', () => {});
     this.#socket.resume();
     this.#socket.unref();
+    this.tell({ type: 'here' });
   }
 
   /** Written at once: the next thing that a master does may be to exit. One small write is never torn. unix(7). */

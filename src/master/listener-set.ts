@@ -19,16 +19,16 @@ const QUEUE_POLL = 5;
 const QUEUE_LIMIT = 1_000;
 
 export class ListenerSet {
-  readonly #adopted: readonly Listener[];
-  readonly #bound: readonly Listener[];
+  #adopted: readonly Listener[];
+  #bound: readonly Listener[];
   #open = true;
 
   /** Throws HoldfastError: in use, not permitted, nonsense. */
   static async settle(binds: readonly string[], base: string, inherited: readonly Listener[], log: Log): Promise<ListenerSet> {
     const wanted = await resolveBinds(binds.map(parseBind), base);
     const match = matchListeners(inherited, wanted);
-    for (const listener of match.drop) closeListener(listener);
     const { listeners, warnings } = await bindAll(match.bind, match.overlaps);
+    for (const listener of match.drop) closeListener(listener);
     for (const warning of warnings) log.warning(null, warning);
     return new ListenerSet(match.adopt, listeners);
   }
@@ -44,6 +44,11 @@ export class ListenerSet {
 
   get positions(): readonly number[] {
     return this.all.map((_, position) => position);
+  }
+
+  /** Of those that this generation has bound. */
+  get newPositions(): readonly number[] {
+    return this.#bound.map((_, position) => this.#adopted.length + position);
   }
 
   get adopted(): readonly Listener[] {
@@ -74,16 +79,20 @@ export class ListenerSet {
       await new Promise((resolve) => setTimeout(resolve, QUEUE_POLL));
   }
 
+  /** Give some of them up for good. */
+  drop(positions: readonly number[]): void {
+    if (!this.#open) return;
+    const dropped = new Set(positions.flatMap((position) => this.all[position] ?? []));
+    for (const listener of dropped) closeListener(listener);
+    this.#adopted = this.#adopted.filter((listener) => !dropped.has(listener));
+    this.#bound = this.#bound.filter((listener) => !dropped.has(listener));
+  }
+
   /** Give the descriptors up; whoever else holds them goes on. */
   close(): void {
     if (!this.#open) return;
     this.#open = false;
     for (const listener of this.all) closeListener(listener);
-  }
-
-  /** Remove the files of the unix sockets that this generation has bound. */
-  removeNewFiles(): void {
-    removeBoundFiles(this.newFiles);
   }
 
   /** Remove the unix sockets' files at these positions, as far as they are still ours. */

@@ -6,6 +6,7 @@ import { performance } from 'node:perf_hooks';
 import type { ChannelEnd } from '../channel/channel.js';
 import type { ToCandidate } from '../channel/master-messages.js';
 import { EXIT, messageOf } from '../errors.js';
+import { complain } from '../log/complain.js';
 import type { Log } from '../log/log.js';
 import { type Candidacy, type CandidacyEvent, candidacy, newCandidacy, type Stop } from '../upgrade/candidacy.js';
 import { type Incumbency, type IncumbencyEvent, incumbencyOf } from '../upgrade/incumbency.js';
@@ -27,7 +28,7 @@ type Turn =
 export class Master {
   readonly #generation: Generation;
   readonly #log: Log;
-  readonly #departed: (departure: Departure) => void;
+  readonly #departed: (status: number) => void;
   readonly #clock: Clock;
   readonly #asCandidate: AsCandidate;
   readonly #asIncumbent: AsIncumbent;
@@ -36,10 +37,12 @@ export class Master {
   #incumbency: Incumbency = { is: 'serving' };
   readonly #queue: Turn[] = [];
   #turning = false;
+  #keeperLost = false;
   /** It leaves when its workers are gone. */
-  #departure: Omit<Departure, 'log'> | undefined;
+  #departure: Departure | undefined;
 
-  constructor(origin: Origin, departed: (departure: Departure) => void) {
+  /** `departed` is called with the exit status when nothing is left to do. */
+  constructor(origin: Origin, departed: (status: number) => void) {
     this.#log = origin.log;
     this.#departed = departed;
     this.#incumbencyStep = incumbencyOf(origin.settings.upgradeTimeout * 1000);
@@ -99,7 +102,7 @@ export class Master {
       SIGHUP: () => order({ event: 'reload' }),
       SIGUSR1: () => act(() => this.#reopen('both')),
       SIGUSR2: () => order({ event: 'upgrade' }),
-      SIGWINCH: () => act(() => this.#drainWorkers()),
+      SIGWINCH: () => order({ event: 'drain' }),
       SIGTTIN: () => act(() => workers.scale(1)),
       SIGTTOU: () => act(() => workers.scale(-1)),
     };
@@ -108,7 +111,8 @@ export class Master {
 
   /** Nobody watches the keeper's pid any more: what was started on a terminal must not outlive it unseen. */
   keeperLost(): void {
-    if (this.#generation.inCharge) this.#enqueue({ for: 'incumbent', event: { event: 'stop', quick: false } });
+    this.#keeperLost = true;
+    if (this.#generation.inCharge) this.#enqueue({ for: 'either', event: { event: 'stop', quick: false } });
   }
 
   #enqueue(turn: Turn): void {
@@ -160,6 +164,7 @@ export class Master {
   }
 
   #takenCharge(stop: Stop): void {
+    if (this.#keeperLost) this.keeperLost();
     if (stop !== 'none') this.#enqueue({ for: 'incumbent', event: { event: 'stop', quick: stop === 'quick' } });
   }
 
@@ -200,6 +205,9 @@ export class Master {
 
   #predecessorEnded(how: ChannelEnd): void {
     if (this.#risen) this.#asIncumbent.retireeEnded(how);
+    // Out of its mind is not dead: nobody takes over before it has seen the other's end.
+    else if (how === 'garbage')
+      this.#enqueue({ for: 'candidate', event: { event: 'cancel', reason: 'the incumbent sent what is no message' } });
     else this.#enqueue({ for: 'candidate', event: { event: 'gone' } });
   }
 
@@ -213,29 +221,24 @@ export class Master {
     if (others !== 'none' && this.#risen) this.#generation.predecessor?.send({ type: 'reopen' });
   }
 
-  #drainWorkers(): void {
-    const { inCharge, workers } = this.#generation;
-    if (inCharge && this.#incumbency.is !== 'stopping') workers.drain();
-    else this.#log.warning(null, 'refused: this master is not the one that serves');
-  }
-
   // The end.
 
-  #leave(departure: Omit<Departure, 'log'>): void {
+  #leave(departure: Departure): void {
     this.#departure = undefined;
     this.#clock.stop();
     void this.#tidyUp().then(() => {
+      if (departure.reason !== undefined) complain(new Error(departure.reason), this.#log);
       this.#log.info('master.exit', 'leaving', { status: departure.status });
       this.#log.flush();
       if (this.#isLast) this.#generation.origin.keeper?.tell({ type: 'exit', status: departure.status });
-      this.#asIncumbent.tell({ type: 'farewell' }, () => this.#departed({ ...departure, log: this.#log }));
+      this.#asIncumbent.tell({ type: 'farewell' }, () => this.#departed(departure.status));
     });
   }
 
   async #tidyUp(): Promise<void> {
     await this.#asCandidate.prepared;
-    this.#generation.listeners?.close();
     try {
+      this.#generation.listeners?.close();
       await this.#generation.pidfile?.release();
     } catch (error) {
       this.#log.warning(null, messageOf(error));

@@ -1,6 +1,6 @@
 /** Which release a generation runs: resolved when it starts and at HUP, and kept, wherever `current` points by then (master). */
 import { existsSync, realpathSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { isAbsolute, resolve } from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 
 export interface Release {
@@ -18,14 +18,21 @@ export function resolveRelease(app: string, directory: string, chdir?: string): 
   const logical = chdir === undefined ? directory : resolve(directory, chdir);
   const cwd = physical(logical);
   if (cwd === undefined) throw new HoldfastError(`cannot enter ${logical}: no such directory (it is where the app is started)`, EXIT.app);
-  const [module = '', ...exported] = app.split('#');
+  const [module, exported] = split(app);
   const file = physical(resolve(cwd, module));
-  return { cwd, app: file === undefined ? app : [file, ...exported].join('#') };
+  return { cwd, app: file === undefined ? app : file + exported };
 }
 
 /** Whether a replacement worker can still be started from it. */
 export function isThere(release: Release): boolean {
-  return existsSync(release.cwd) && existsSync(release.app.split('#')[0] ?? '');
+  const [module] = split(release.app);
+  return existsSync(release.cwd) && (!isAbsolute(module) || existsSync(module));
+}
+
+/** MODULE, and #EXPORT or nothing. */
+function split(app: string): readonly [string, string] {
+  const hash = app.lastIndexOf('#');
+  return hash === -1 ? [app, ''] : [app.slice(0, hash), app.slice(hash)];
 }
 
 function physical(path: string): string | undefined {

@@ -10,7 +10,6 @@ import { preload } from '../pidfile/index.js';
 import type { Settings } from '../settings/index.js';
 import { duplicateOnto, newSession, setCloseOnExec } from '../sys/libc.js';
 import type { Command } from './command.js';
-import type { Departure } from './generation.js';
 import { KeeperLink } from './keeper-link.js';
 import { Master } from './master.js';
 import type { Origin } from './origin.js';
@@ -27,7 +26,7 @@ export async function startMaster(
   asked: Settings,
   version: string,
   deliver: (listener: (signal: MasterSignal) => void) => void,
-): Promise<Departure> {
+): Promise<number> {
   const { command, handed } = takeHandedOver(read);
   const before = handed.HOLDFAST_HANDOVER === undefined ? undefined : await meetPredecessor(handed, version);
   const base = before?.base ?? process.cwd();
@@ -35,6 +34,7 @@ export async function startMaster(
   const generation = before?.generation ?? 1;
   const name = settings.name ?? basename(settings.app.split('#')[0] ?? '').replace(/\.[cm]?[jt]s$/, '');
   const log = openLog({ file: settings.logFile, level: settings.logLevel, role: 'master', gen: generation, pid: process.pid, name });
+  if (before !== undefined) takeStderr(before.stderr);
   process.title = `holdfast: master [${name}] gen ${generation}`;
   return new Promise((departed) => {
     let master: Master | undefined;
@@ -78,6 +78,8 @@ interface Before {
   readonly lease: { readonly reading: number; readonly writing: number };
   readonly succession: number;
   readonly keeper: number | undefined;
+  /** The operator's: descriptor 2 is a file that the incumbent reads until we have a log. */
+  readonly stderr: number;
   readonly origin: NonNullable<Origin['before']>;
 }
 
@@ -104,9 +106,6 @@ async function meetPredecessor(handed: Handed, version: string): Promise<Before>
     throw malformed(messageOf(error));
   });
   predecessor.send({ type: 'hello', ...SPOKEN, pid: process.pid, holdfast: version, node: process.version });
-  // From here on the log says what happens; what was written before is in the file that the incumbent reads.
-  duplicateOnto(stderr, 2);
-  closeSync(stderr);
   leadSession();
   const inherited = inherit(entries, predecessor);
   const keeper = handover.keeper ? at(CANDIDATE_FDS.keeper) : undefined;
@@ -116,6 +115,7 @@ async function meetPredecessor(handed: Handed, version: string): Promise<Before>
     lease,
     succession,
     keeper,
+    stderr,
     origin: { predecessor, inherited, deadline: handover.deadline },
   };
 }
@@ -144,6 +144,11 @@ function leadSession(): void {
   } catch {
     // The intermediate was none, and we lead a group already.
   }
+}
+
+function takeStderr(fd: number): void {
+  duplicateOnto(fd, 2);
+  closeSync(fd);
 }
 
 function malformed(what: string, cause?: unknown): HoldfastError {

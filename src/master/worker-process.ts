@@ -4,6 +4,7 @@ import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { Channel } from '../channel/channel.js';
 import { type Boot, DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
+import { messageOf } from '../errors.js';
 
 export type WorkerState = 'booting' | 'ready' | 'accepting' | 'draining' | 'gone';
 
@@ -11,16 +12,16 @@ export type WorkerState = 'booting' | 'ready' | 'accepting' | 'draining' | 'gone
 export interface WorkerEnd {
   readonly code: number | null;
   readonly signal: NodeJS.Signals | null;
-  /** Its own words, or what it was killed for. */
   /** It was aborted for its silence; its stack, the innermost frame first, if that could be had. */
   readonly stuck?: readonly string[];
+  /** Its own words, or what it was killed for. */
   readonly failure?: { readonly status: number; readonly reason: string; readonly stack: string };
 }
 
 export interface WorkerListener {
   ready(worker: WorkerProcess): void;
   accepting(worker: WorkerProcess): void;
-  /** It leaves without having been told to. */
+  /** Somebody else told it to leave, and it waits for our word. */
   leaving(worker: WorkerProcess): void;
   end(worker: WorkerProcess, end: WorkerEnd): void;
 }
@@ -58,7 +59,7 @@ export class WorkerProcess {
   #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
   readonly #order: WorkerOrder;
   readonly #listener: WorkerListener;
-  readonly #process: ChildProcess;
+  readonly #process: ChildProcess | undefined;
   readonly #channel: Channel<FromWorker, ToWorker> | undefined;
   readonly #abort: Socket | undefined;
 
@@ -67,18 +68,15 @@ export class WorkerProcess {
     this.#listener = listener;
     this.slot = order.boot.slot;
     this.#deadline = this.startedAt + order.bootTimeout;
-    const [file, ...args] = order.command;
-    this.#process = spawn(file, args, {
-      cwd: order.boot.cwd,
-      env: order.env,
-      stdio: ['ignore', 'inherit', 'inherit', 'pipe', order.lease, 'pipe', ...order.listeners],
-    });
-    this.#process.once('error', (error) => this.#fail(3, `cannot start worker ${this.slot}: ${error.message}`));
-    this.#process.once('exit', (code, signal) => this.#exited(code, signal));
-    if (this.#process.pid === undefined) {
-      this.#exited(null, null);
+    try {
+      this.#process = start(order);
+    } catch (error) {
+      this.#cannotStart(messageOf(error));
       return;
     }
+    this.#process.once('error', (error) => this.#cannotStart(error.message));
+    this.#process.once('exit', (code, signal) => this.#exited(code, signal));
+    if (this.#process.pid === undefined) return;
     this.#abort = this.#process.stdio.at(5) as Socket;
     this.#abort.on('error', () => {});
     this.#abort.on('data', (chunk: Buffer) => {
@@ -96,7 +94,7 @@ export class WorkerProcess {
   }
 
   get pid(): number {
-    return this.#process.pid ?? 0;
+    return this.#process?.pid ?? 0;
   }
 
   get state(): WorkerState {
@@ -106,6 +104,11 @@ export class WorkerProcess {
   /** Milliseconds that it has been accepting for. */
   get acceptingFor(): number {
     return Math.max(0, performance.now() - this.#acceptedAt);
+  }
+
+  /** How long its drain may take, in milliseconds; known when it is ready. */
+  get drainLimit(): number {
+    return this.#drainLimit;
   }
 
   accept(): void {
@@ -130,7 +133,7 @@ export class WorkerProcess {
   }
 
   kill(): void {
-    if (this.#exit === undefined && this.#process.pid !== undefined) this.#process.kill('SIGKILL');
+    if (this.#exit === undefined) this.#process?.kill('SIGKILL');
   }
 
   /** Judge by the clock. */
@@ -177,10 +180,11 @@ export class WorkerProcess {
       case 'failed':
         this.#failure ??= { status: message.status, reason: message.reason, stack: message.stack };
         return;
+      case 'leaving':
+        if (this.#state !== 'draining') this.#listener.leaving(this);
+        return;
       case 'draining':
-        if (this.#state === 'draining') return;
-        this.#draining();
-        this.#listener.leaving(this);
+        if (this.#state !== 'draining') this.#draining();
         return;
       case 'alive':
       case 'farewell':
@@ -196,6 +200,12 @@ export class WorkerProcess {
   #fail(status: number, reason: string): void {
     this.#failure ??= { status, reason, stack: '' };
     this.kill();
+  }
+
+  /** Out of memory, of processes, of descriptors: a boot that failed like any other. */
+  #cannotStart(reason: string): void {
+    this.#failure ??= { status: 3, reason: `cannot start worker ${this.slot}: ${reason}`, stack: '' };
+    this.#exited(null, null);
   }
 
   #exited(code: number | null, signal: NodeJS.Signals | null): void {
@@ -221,4 +231,8 @@ export class WorkerProcess {
       ...(this.#abortedAt === undefined ? {} : { stuck: this.#stack.split('\n').filter((frame) => frame !== '') }),
     });
   }
+}
+
+function start({ command: [file, ...args], boot, env, lease, listeners }: WorkerOrder): ChildProcess {
+  return spawn(file, args, { cwd: boot.cwd, env, stdio: ['ignore', 'inherit', 'inherit', 'pipe', lease, 'pipe', ...listeners] });
 }

@@ -40,6 +40,7 @@ export class Workers {
   #drained = true;
   /** This generation gave up, perhaps before it had any. */
   #left = false;
+  #drainLimit = 0;
 
   constructor(origin: Origin, later: (act: () => void) => void, listener: WorkersListener) {
     this.#origin = origin;
@@ -51,6 +52,20 @@ export class Workers {
 
   get wanted(): number {
     return this.#wanted;
+  }
+
+  get started(): boolean {
+    return this.#current !== undefined;
+  }
+
+  /** Somebody may be served. */
+  get exposed(): boolean {
+    return this.#current?.exposed === true;
+  }
+
+  /** How long a drain may take, in milliseconds, as far as a worker of ours has said. */
+  get drainLimit(): number {
+    return this.#drainLimit;
   }
 
   get empty(): boolean {
@@ -92,7 +107,6 @@ export class Workers {
   /** Drain them all, for good. */
   retire(): void {
     this.#drained = true;
-    this.#next?.kill();
     for (const cohort of this.#cohorts) cohort.retire();
   }
 
@@ -174,7 +188,7 @@ export class Workers {
     if (next !== this.#next) return;
     this.#debug(stack);
     this.#next = undefined;
-    next?.kill();
+    next?.retire();
     if (next !== undefined) this.#forget(next);
     this.#log.error('reload.failed', `reload failed, everything is as it was: ${reason}`, { reason });
     this.#listener.reloaded();
@@ -186,8 +200,11 @@ export class Workers {
       ready: () => this.#later(outcome.ready),
       accepting: () => this.#later(outcome.accepting),
       failed: (...failure) => this.#later(() => outcome.failed(...failure)),
-      spawned: (worker) => this.#log.debug('worker.spawn', `worker ${worker.slot} is started`, about(worker)),
-      workerReady: (worker) => this.#log.info('worker.ready', `worker ${worker.slot} is ready`, about(worker)),
+      spawned: (worker) => this.#log.info('worker.spawn', `worker ${worker.slot} is started`, about(worker)),
+      workerReady: (worker) => {
+        this.#drainLimit = Math.max(this.#drainLimit, worker.drainLimit);
+        this.#log.info('worker.ready', `worker ${worker.slot} is ready`, about(worker));
+      },
       ended: (worker, end, replacedAfter) => this.#ended(worker, end, replacedAfter),
       empty: () => this.#later(() => this.#forget(cohort)),
     });

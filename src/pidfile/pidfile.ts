@@ -38,6 +38,11 @@ export class Pidfile {
     return new Pidfile(absolute, held);
   }
 
+  /** First start, before anything else is done. Throws HoldfastError (exit 1) when a live master holds PATH, PATH.2 or PATH.oldbin. */
+  static refuseRunning(path: string): void {
+    forbidRunning(resolve(path));
+  }
+
   /** Candidate: PATH.2 names this process. Throws HoldfastError when another live candidate holds it, and when it cannot be written. */
   static async propose(path: string): Promise<Pidfile> {
     const absolute = resolve(path);

@@ -23,7 +23,7 @@ const EXAMPLE = `Example:
 export function helpText(): string {
   const rows = [...options().map(row), ...Object.values(QUESTIONS).map((question) => columns(flags(question), question.sentence))];
   const about = paragraph(
-    'APP is a module, MODULE or MODULE#EXPORT: a file or a package that exports a server or a request handler, or listens itself.',
+    'APP is a module, MODULE or MODULE#EXPORT: a file or a package that exports a request handler or a server that does not listen yet.',
   );
   return `Usage: holdfast [OPTIONS] APP\n\n${about}\n\nOptions:\n${rows.join('\n')}\n\n${SIGNALS}\n${EXAMPLE}`;
 }

@@ -8,6 +8,8 @@ export function anyAlive(groups: readonly number[]): boolean {
 
 /** SIGKILL to every process of the group, stopped ones included. A group that is gone is no error. kill(2). */
 export function killGroup(group: number): void {
+  // kill(2): -1 would be everybody, and 0 ourselves.
+  if (!Number.isSafeInteger(group) || group <= 1) throw new RangeError(`there is no process group ${group}`);
   killProcess(-group);
 }
 

@@ -41,6 +41,7 @@ export type CandidacyEvent =
   | { readonly event: 'stop'; readonly quick: boolean }
   | { readonly event: 'upgrade' }
   | { readonly event: 'reload' }
+  | { readonly event: 'drain' }
   | { readonly event: 'deadline' };
 
 export type CandidacyEffect =
@@ -59,7 +60,7 @@ export type CandidacyEffect =
 type State = Candidacy;
 type Outcome = Step<State, CandidacyEffect>;
 
-const refused = refuse('this master is a candidate');
+const refused = refuse('this master is not in charge yet');
 const leave = (status: number, reason: string): Outcome => to<State, CandidacyEffect>({ is: 'leaving' }, { do: 'leave', status, reason });
 const fail = (status: number, reason: string): Outcome =>
   to<State, CandidacyEffect>({ is: 'leaving' }, { do: 'sayFailed', status, reason }, { do: 'leave', status, reason });
@@ -81,6 +82,7 @@ const quiet = {
   exposeFailed: ignore,
   rotated: ignore,
   upgrade: refused,
+  drain: refused,
   // Everything was read a moment ago.
   reload: ignore,
   deadline: ignore,
@@ -130,6 +132,7 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     ...quiet,
     loaded: () => to({ is: 'claiming', loaded: true }),
     loadFailed: (_state, { reason }) => to<State, CandidacyEffect>({ is: 'claiming', loaded: false }, { do: 'retry', reason }),
+    exposeFailed: (_state, { reason }) => leave(1, reason),
     stop: () => leave(0, 'was told to stop'),
     claimed: (state, { ours }) => {
       if (!ours) return leave(1, 'the incumbent died and somebody else took its place');

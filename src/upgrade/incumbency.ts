@@ -26,7 +26,7 @@ export type Incumbency =
   | { readonly is: 'reverting'; readonly reason: string; readonly hup: boolean }
   | { readonly is: 'retiring' }
   | { readonly is: 'released' }
-  | { readonly is: 'restoring' }
+  | { readonly is: 'restoring'; readonly hup: boolean }
   | { readonly is: 'returning'; readonly hup: boolean }
   /** `reverting`: why a candidate is being ended at the same time. */
   | { readonly is: 'stopping'; readonly quick: boolean; readonly reverting: string | null }
@@ -36,6 +36,8 @@ export type IncumbencyEvent =
   | { readonly event: 'upgrade' }
   | { readonly event: 'reload' }
   | { readonly event: 'stop'; readonly quick: boolean }
+  /** WINCH: no workers, until a reload brings them back. */
+  | { readonly event: 'drain' }
   /** A reload is over, for better or worse. */
   | { readonly event: 'reloaded' }
   | { readonly event: 'hello' }
@@ -62,6 +64,7 @@ export type IncumbencyEvent =
 export type IncumbencyEffect =
   | Refusal
   | { readonly do: 'reload' }
+  | { readonly do: 'drainWorkers' }
   | { readonly do: 'launch' }
   | { readonly do: 'releaseRetirees' }
   | { readonly do: 'commit' }
@@ -75,6 +78,8 @@ export type IncumbencyEffect =
   | { readonly do: 'comeBack' }
   /** Let go of a dead successor's workers: ours accept. */
   | { readonly do: 'dropSuccessor' }
+  /** We are in charge again only to stop: what is ours alone is to be tidied up by us. */
+  | { readonly do: 'takeBack' }
   | { readonly do: 'stop'; readonly quick: boolean }
   | { readonly do: 'leave' };
 
@@ -82,7 +87,8 @@ type State = Incumbency;
 type Outcome = Step<State, IncumbencyEffect>;
 
 const STOPPED = 'the master was told to stop';
-const TOO_LATE = 'passed --upgrade-timeout before it was ready';
+const TOO_LATE = 'the candidate was not ready within --upgrade-timeout';
+const UNRELEASED = 'the generation before did not answer within --upgrade-timeout (is it stopped?)';
 const busy = refuse('an upgrade is under way');
 
 function launch(hup: boolean, now: number, upgradeTimeout: number): Outcome {
@@ -120,12 +126,16 @@ const rememberHup = <S extends { readonly hup: boolean }>(state: S): Step<S, nev
 const nonsense =
   (said: string) =>
   (state: { readonly hup: boolean }): Outcome =>
-    revert(state, `said "${said}" out of turn`);
+    revert(state, `the candidate said "${said}" out of turn`);
 const failed = (state: { readonly hup: boolean }, event: { readonly reason: string }): Outcome => revert(state, event.reason);
 const diedBefore =
   (what: string) =>
   (state: { readonly hup: boolean }): Outcome =>
-    revert(state, `died before it ${what}`);
+    revert(state, `the candidate died before it ${what}`);
+/** A HUP that came before it is overruled. */
+const drainNow = <S extends { readonly hup: boolean }>(state: S): Step<S, IncumbencyEffect> =>
+  to<S, IncumbencyEffect>({ ...state, hup: false }, { do: 'drainWorkers' });
+const notServing = refuse('this master is not the one that serves');
 const giveWord = (state: State): Outcome => to<State, IncumbencyEffect>(state, { do: 'giveWord' });
 const leave = (): Outcome => to<State, IncumbencyEffect>({ is: 'left' }, { do: 'leave' });
 
@@ -158,6 +168,7 @@ function table(upgradeTimeout: number): Table<State, IncumbencyEvent, Incumbency
     ...quiet,
     upgrade: busy,
     reload: rememberHup,
+    drain: drainNow,
     stop: cancelAndStop,
     failed,
     serving: nonsense('serving'),
@@ -169,12 +180,14 @@ function table(upgradeTimeout: number): Table<State, IncumbencyEvent, Incumbency
       ...quiet,
       upgrade: (_state, _event, now) => launch(false, now, upgradeTimeout),
       reload: () => to<State, IncumbencyEffect>({ is: 'reloading', hup: false, upgrade: false }, { do: 'reload' }),
+      drain: (state) => to<State, IncumbencyEffect>(state, { do: 'drainWorkers' }),
       stop,
     },
     reloading: {
       ...quiet,
       upgrade: (state) => (state.upgrade ? busy(state) : to({ ...state, upgrade: true })),
       reload: rememberHup,
+      drain: drainNow,
       stop,
       reloaded: (state, _event, now) => (state.upgrade ? launch(state.hup, now, upgradeTimeout) : resume(state.hup)),
     },
@@ -194,6 +207,7 @@ function table(upgradeTimeout: number): Table<State, IncumbencyEvent, Incumbency
       ...loading,
       hello: nonsense('hello'),
       ready: nonsense('ready'),
+      deadline: (state) => revert(state, UNRELEASED),
       retireesReleased: (state, _event, now) =>
         to<State, IncumbencyEffect>({ ...state, is: 'committing', deadline: now + COMMIT_LIMIT, stop: 'none' }, { do: 'commit' }),
       gone: diedBefore('was committed'),
@@ -202,23 +216,25 @@ function table(upgradeTimeout: number): Table<State, IncumbencyEvent, Incumbency
       ...quiet,
       upgrade: busy,
       reload: rememberHup,
+      drain: drainNow,
       stop: (state, { quick }) =>
         to<State, IncumbencyEffect>({ ...state, stop: quick ? 'quick' : 'graceful' }, { do: 'pass', signal: quick ? 'SIGINT' : 'SIGTERM' }),
-      hello: (state) => revertExposed(state, 'said "hello" out of turn'),
-      ready: (state) => revertExposed(state, 'said "ready" out of turn'),
-      release: (state) => revertExposed(state, 'said "release" out of turn'),
+      hello: (state) => revertExposed(state, 'the candidate said "hello" out of turn'),
+      ready: (state) => revertExposed(state, 'the candidate said "ready" out of turn'),
+      release: (state) => revertExposed(state, 'the candidate said "release" out of turn'),
       serving: (state) =>
         state.hup
           ? to<State, IncumbencyEffect>({ is: 'retiring' }, { do: 'retire' }, { do: 'pass', signal: 'SIGHUP' })
           : to<State, IncumbencyEffect>({ is: 'retiring' }, { do: 'retire' }),
       failed: (state, { reason }) => revertExposed(state, reason),
-      gone: (state) => revertExposed(state, 'died between commit and serving'),
-      deadline: (state) => revertExposed(state, 'did not serve within 10 s of the commit'),
+      gone: (state) => revertExposed(state, 'the candidate died between commit and serving'),
+      deadline: (state) => revertExposed(state, 'the candidate did not serve within 10 s of the commit'),
     },
     reverting: {
       ...quiet,
       upgrade: busy,
       reload: rememberHup,
+      drain: drainNow,
       stop: (state, { quick }) => to<State, IncumbencyEffect>({ is: 'stopping', quick, reverting: state.reason }, { do: 'stop', quick }),
       // It was not known by pid when it was killed: now it is.
       hello: (state) => to<State, IncumbencyEffect>(state, { do: 'revert', exposed: false, reason: state.reason }),
@@ -228,15 +244,17 @@ function table(upgradeTimeout: number): Table<State, IncumbencyEvent, Incumbency
       ...quiet,
       upgrade: pass('SIGUSR2'),
       reload: pass('SIGHUP'),
+      drain: notServing,
       stop,
       release: () => to<State, IncumbencyEffect>({ is: 'released' }, { do: 'giveWord' }),
-      gone: () => to<State, IncumbencyEffect>({ is: 'restoring' }, { do: 'restore' }),
+      gone: () => to<State, IncumbencyEffect>({ is: 'restoring', hup: false }, { do: 'restore' }),
       empty: leave,
     },
     released: {
       ...quiet,
       upgrade: pass('SIGUSR2'),
       reload: pass('SIGHUP'),
+      drain: notServing,
       stop,
       release: giveWord,
       empty: leave,
@@ -244,15 +262,17 @@ function table(upgradeTimeout: number): Table<State, IncumbencyEvent, Incumbency
     restoring: {
       ...quiet,
       upgrade: refuse('the successor died a moment ago'),
-      reload: ignore,
+      reload: rememberHup,
+      drain: notServing,
       stop,
-      restored: (_state, { ours }) =>
-        ours ? to<State, IncumbencyEffect>({ is: 'returning', hup: false }, { do: 'comeBack' }) : to({ is: 'released' }),
+      restored: (state, { ours }) =>
+        ours ? to<State, IncumbencyEffect>({ is: 'returning', hup: state.hup }, { do: 'comeBack' }) : to({ is: 'released' }),
     },
     returning: {
       ...quiet,
       upgrade: refuse('the workers of this master are starting again'),
       reload: rememberHup,
+      drain: refuse('the workers of this master are starting again'),
       stop: (state, event) => {
         const stopped = stop(state, event);
         return { ...stopped, effects: [{ do: 'dropSuccessor' }, ...stopped.effects] };
@@ -263,6 +283,8 @@ function table(upgradeTimeout: number): Table<State, IncumbencyEvent, Incumbency
       ...quiet,
       upgrade: refuse('the master is stopping'),
       reload: refuse('the master is stopping'),
+      drain: ignore,
+      restored: (state, { ours }) => (ours ? to<State, IncumbencyEffect>(state, { do: 'takeBack' }) : ignore(state)),
       stop: (state, { quick }) =>
         quick && !state.quick ? to<State, IncumbencyEffect>({ ...state, quick }, { do: 'stop', quick }) : ignore(state),
       hello: (state) => to<State, IncumbencyEffect>(state, { do: 'revert', exposed: false, reason: state.reverting ?? STOPPED }),
@@ -273,7 +295,7 @@ function table(upgradeTimeout: number): Table<State, IncumbencyEvent, Incumbency
       release: giveWord,
       empty: leave,
     },
-    left: { ...quiet, upgrade: ignore, reload: ignore, stop: ignore },
+    left: { ...quiet, upgrade: ignore, reload: ignore, drain: ignore, stop: ignore },
   };
 }
 

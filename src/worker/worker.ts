@@ -16,6 +16,9 @@ import { startWatchdog } from './watchdog.js';
 /** What a worker that serves nobody may take to leave when its lease ends. Milliseconds. */
 const UNREADY_LIMIT = 1_000;
 
+/** What a substitute may take until it accepts. Milliseconds. */
+const SUBSTITUTE_LIMIT = 10_000;
+
 interface Loaded {
   readonly boot: Boot;
   readonly app: App;
@@ -42,7 +45,7 @@ export class Worker {
         if (!this.#watched) process.exit(EXIT.failed);
       },
     });
-    signals.onStop((signal) => (signal === 'SIGTERM' ? this.#leave() : process.exit(EXIT.ok)));
+    signals.onStop((signal) => (signal === 'SIGTERM' ? this.#askToLeave() : process.exit(EXIT.ok)));
     process.on('uncaughtExceptionMonitor', (error) => this.#lastWords(error));
   }
 
@@ -88,6 +91,13 @@ export class Worker {
     const fds = Array.from({ length: boot.listeners }, (_, position) => WORKER_FDS.listeners + position);
     this.#acceptors = await listenOn(app.server, fds, boot.backlog);
     this.#channel.send({ type: 'accepting' });
+  }
+
+  /** TERM from somebody: our master finds a substitute first, if there is a master. */
+  #askToLeave(): void {
+    if (this.#acceptors === undefined || !this.#channel.open) return this.#leave();
+    this.#channel.send({ type: 'leaving' });
+    setTimeout(() => this.#leave(), SUBSTITUTE_LIMIT).unref();
   }
 
   /** The only way out, however it was ordered. */

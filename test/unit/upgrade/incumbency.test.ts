@@ -34,7 +34,7 @@ const STATES: readonly Incumbency[] = [
   { is: 'reverting', reason: 'x', hup: false },
   { is: 'retiring' },
   { is: 'released' },
-  { is: 'restoring' },
+  { is: 'restoring', hup: false },
   { is: 'returning', hup: false },
   { is: 'stopping', quick: false, reverting: null },
   { is: 'left' },
@@ -42,6 +42,7 @@ const STATES: readonly Incumbency[] = [
 const EVENTS: readonly IncumbencyEvent[] = [
   upgrade,
   { event: 'reload' },
+  { event: 'drain' },
   term,
   { event: 'stop', quick: true },
   { event: 'reloaded' },
@@ -128,7 +129,7 @@ test('a candidate is given the upgrade timeout, and ten seconds from commit to s
 test('a failure after commit reverts what may serve somebody already', (t) => {
   const committing: Incumbency = { is: 'committing', deadline: 10, hup: false, stop: 'none' };
   const { effects } = step(committing, gone, 0);
-  t.deepEqual(effects, [{ do: 'revert', exposed: true, reason: 'died between commit and serving' }]);
+  t.deepEqual(effects, [{ do: 'revert', exposed: true, reason: 'the candidate died between commit and serving' }]);
 });
 
 test('TERM before commit cancels the upgrade and stops', (t) => {
@@ -163,4 +164,23 @@ test('a stopping master becomes quick, never graceful again', (t) => {
   const quick = tell(serving, term, { event: 'stop', quick: true }, term);
   t.deepEqual(quick.done, ['stop', 'stop']);
   t.deepEqual(quick.state, { is: 'stopping', quick: true, reverting: null });
+});
+
+test('WINCH overrules the HUP that waited before it', (t) => {
+  const hup = { event: 'reload' } as const;
+  t.deepEqual(tell(serving, hup, hup, { event: 'drain' }, { event: 'reloaded' }), { state: serving, done: ['reload', 'drainWorkers'] });
+});
+
+test('WINCH is refused where it would leave nobody to come back', (t) => {
+  for (const state of [{ is: 'returning', hup: false }, { is: 'retiring' }, { is: 'restoring', hup: false }] as const)
+    t.deepEqual(tell(state, { event: 'drain' }).done, ['refuse']);
+});
+
+test('a stop while the place is being taken back tidies up what is ours alone', (t) => {
+  t.deepEqual(tell({ is: 'retiring' }, gone, term, { event: 'restored', ours: true }).done, ['restore', 'stop', 'takeBack']);
+});
+
+test('a generation before that does not answer is named as the reason', (t) => {
+  const { effects } = step({ is: 'releasing', deadline: 10, hup: false }, { event: 'deadline' }, 11);
+  t.regex(JSON.stringify(effects), /generation before did not answer/);
 });
