@@ -55,7 +55,10 @@ export function keep(order: KeeperOrder): Keeper {
         waiting = undefined;
         for (const signal of held) deliver(signal);
       },
-      end: () => resolve(status ?? EXIT.failed),
+      end: () => {
+        if (status === undefined) process.stderr.write(`holdfast: the master (pid ${inCharge}) died without a word\n`);
+        resolve(status ?? EXIT.failed);
+      },
     });
   });
   return { signal: deliver, ended };

@@ -24,13 +24,13 @@ export function textOf(): (line: string) => string {
     customColors: 'debug:blue,info:green,warning:yellow,error:red,critical:bgRed,message:reset',
     useOnlyCustomProps: true,
     translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'role,gen,slot,pid,name,event',
+    ignore: 'role,gen,slot,pid,name,event,reason,destroyed,answered,durationMs,worker,address,app,workers,release,command',
     singleLine: true,
     messageFormat: (line) => sentence(line as Shown),
   });
 }
 
 function sentence({ role, gen, slot, pid, msg }: Shown): string {
-  const who = slot === undefined ? role : `${role} ${slot}`;
+  const who = slot === undefined || role !== 'worker' ? role : `${role} ${slot}`;
   return `${who} of gen ${gen} (${pid}): ${msg}`;
 }

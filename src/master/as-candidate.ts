@@ -150,7 +150,7 @@ export class AsCandidate {
     const { predecessor, pidfile, log } = this.#generation;
     if (predecessor?.claimSuccession() !== true) return false;
     log.warning(null, `the incumbent (pid ${predecessor.pid}) died; taking its place`);
-    if (pidfile !== undefined && !(await pidfile.succeed(predecessor.pid))) return false;
+    if (pidfile !== undefined && !(await this.#generation.takePidfile(() => pidfile.succeed(predecessor.pid)))) return false;
     this.#generation.takeCharge();
     this.#generation.logRotation();
     return true;
@@ -160,8 +160,7 @@ export class AsCandidate {
     const generation = this.#generation;
     generation.takeCharge();
     generation.predecessor?.send({ type: 'serving' });
-    // Its workers were kept until ours accept.
-    if (!generation.predecessorAlive) generation.predecessor?.drop();
+    if (!generation.predecessorAlive) generation.dropPredecessor('gone');
     generation.logReady();
     this.#turns.takenCharge(stop);
   }

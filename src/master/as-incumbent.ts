@@ -112,10 +112,7 @@ export class AsIncumbent {
 
   /** The generation before left, or was killed: then its workers drain, for we were the last to hold their lease. */
   retireeEnded(how: ChannelEnd): void {
-    const { predecessor, pidfile, log } = this.#generation;
-    predecessor?.drop();
-    if (predecessor !== undefined && how !== 'farewell')
-      pidfile?.discardRetiree(predecessor.pid).catch((error: unknown) => log.warning(null, messageOf(error)));
+    this.#generation.dropPredecessor(how);
     this.#turns.post({ event: 'retireesReleased' });
   }
 
@@ -243,7 +240,7 @@ export class AsIncumbent {
     const words = this.#successor?.lastWords() ?? '';
     this.#dropSuccessor();
     const fields = { reason, ...(words === '' ? {} : { words }) };
-    this.#generation.log.error('upgrade.rollback', `upgrade rolled back: ${reason}`, fields);
+    this.#generation.log.error('upgrade.rollback', `upgrade rolled back: ${reason}${words === '' ? '' : ` (${gist(words)})`}`, fields);
   }
 
   #dropSuccessor(): void {
@@ -291,14 +288,10 @@ export class AsIncumbent {
 
   /** Our successor died: one of all who might may take its place. */
   async #restored(): Promise<boolean> {
-    const { pidfile, log } = this.#generation;
-    if (this.#successor?.claimSuccession() !== true) return false;
-    try {
-      return pidfile === undefined || (await pidfile.restore(this.#successor.pid ?? 0));
-    } catch (error) {
-      log.error(null, messageOf(error));
-      return false;
-    }
+    const { pidfile } = this.#generation;
+    const successor = this.#successor;
+    if (successor?.claimSuccession() !== true) return false;
+    return pidfile === undefined || this.#generation.takePidfile(() => pidfile.restore(successor.pid ?? 0));
   }
 
   #comeBack(): void {
@@ -343,4 +336,10 @@ export class AsIncumbent {
     log.warning(null, `the retiree (pid ${predecessor.pid}) did not leave in time; it is killed`);
     killProcess(predecessor.pid);
   }
+}
+
+/** Of what it wrote, the line that says what went wrong; else the last one. */
+function gist(words: string): string {
+  const lines = words.split('\n').filter((line) => line.trim() !== '');
+  return lines.find((line) => /^(holdfast: |\w*Error\b)/.test(line)) ?? lines.at(-1) ?? '';
 }

@@ -77,10 +77,10 @@ export class Cohort {
     this.#tell();
   }
 
-  /** From now on whoever is ready accepts, and who dies is replaced. */
-  expose(): void {
+  /** From now on whoever is ready accepts. One that dies is replaced; `patient` false: it is a failure until `persist`. */
+  expose(patient = true): void {
     this.#exposed = true;
-    this.#patient = true;
+    this.#patient ||= patient;
     for (const worker of this.#slots.values()) if (worker.state === 'ready') worker.accept();
   }
 

@@ -1,5 +1,6 @@
 /** How this process was started, so that it can be started again the same way (any role). */
 import { readFileSync, statSync } from 'node:fs';
+import { HoldfastError } from '../errors.js';
 
 export interface Command {
   /** The command line as typed: never empty. */
@@ -12,7 +13,9 @@ export interface Command {
 
 /** Read it before anything changes the process title, which overwrites the command line. */
 export function readCommand(): Command {
-  return { argv: typed(), directory: logicalDirectory(), env: { ...process.env } };
+  const physical = physicalDirectory();
+  const directory = logicalDirectory(physical);
+  return { argv: throughLogical(typed(), physical, directory), directory, env: { ...process.env } };
 }
 
 /** proc(5), /proc/PID/cmdline: unlike process.argv it has the program and the script as typed. */
@@ -26,9 +29,26 @@ function typed(): readonly [string, ...string[]] {
   }
 }
 
+/** getcwd(3) fails in a directory that was removed. */
+function physicalDirectory(): string {
+  try {
+    return process.cwd();
+  } catch (cause) {
+    throw new HoldfastError('cannot start here: the current directory was removed (cd to where the app is)', undefined, { cause });
+  }
+}
+
+/** npx names Holdfast's own script by the physical directory, and so by the release that one leaves: the way there leads through `current`. */
+function throughLogical(argv: readonly [string, ...string[]], physical: string, logical: string): readonly [string, ...string[]] {
+  const script = 1 + process.execArgv.length;
+  const [program, ...args] = argv.map((word, at) =>
+    at === script && word.startsWith(`${physical}/`) ? logical + word.slice(physical.length) : word,
+  );
+  return [program ?? argv[0], ...args];
+}
+
 /** $PWD, if it is still this directory: `current`, where process.cwd() says `releases/41`. */
-function logicalDirectory(): string {
-  const physical = process.cwd();
+function logicalDirectory(physical: string): string {
   const logical = process.env['PWD'];
   if (logical === undefined || !logical.startsWith('/')) return physical;
   const here = statSync('.');

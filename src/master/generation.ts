@@ -1,4 +1,7 @@
 /** What one master has, whatever its part in the succession (master). */
+import { existsSync } from 'node:fs';
+import type { ChannelEnd } from '../channel/channel.js';
+import { messageOf } from '../errors.js';
 import type { Log } from '../log/log.js';
 import type { Pidfile } from '../pidfile/index.js';
 import type { ListenerSet } from './listener-set.js';
@@ -38,6 +41,27 @@ export class Generation {
     return this.predecessor?.alive === true;
   }
 
+  /** It left, or died: its workers drain now, for we were the last to hold their lease; what it had no time to remove goes. */
+  dropPredecessor(how: ChannelEnd): void {
+    const { predecessor, pidfile, log } = this;
+    predecessor?.drop();
+    if (predecessor === undefined || how === 'farewell') return;
+    pidfile?.discardRetiree(predecessor.pid).catch((error: unknown) => log.warning(null, messageOf(error)));
+  }
+
+  /** Who won the succession is in charge, and only somebody else in the pidfile speaks against it: not that the file is gone, or its disk full. */
+  async takePidfile(take: () => Promise<boolean>): Promise<boolean> {
+    const path = this.pidfile?.path ?? '';
+    try {
+      if (await take()) return true;
+      if (existsSync(path)) return false;
+      this.log.warning(null, `${path} is gone; this master serves without it`);
+    } catch (error) {
+      this.log.warning(null, messageOf(error));
+    }
+    return true;
+  }
+
   takeCharge(): void {
     this.inCharge = true;
     this.origin.keeper?.tell({ type: 'charge', pid: process.pid, generation: this.origin.generation });
@@ -54,6 +78,8 @@ export class Generation {
     this.#readyLogged = true;
     const addresses = this.listeners?.all.map((listener) => listener.bound).join(', ');
     const { wanted } = this.workers;
-    this.log.info('master.ready', `serving on ${addresses} with ${wanted} worker${wanted === 1 ? '' : 's'}`);
+    this.log.info('master.ready', `serving on ${addresses} with ${wanted} worker${wanted === 1 ? '' : 's'}`, {
+      release: this.workers.release,
+    });
   }
 }

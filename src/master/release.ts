@@ -1,5 +1,5 @@
 /** Which release a generation runs: resolved when it starts and at HUP, and kept, wherever `current` points by then (master). */
-import { existsSync, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 
@@ -17,6 +17,8 @@ export interface Release {
 export function resolveRelease(app: string, directory: string, chdir?: string): Release {
   const logical = chdir === undefined ? directory : resolve(directory, chdir);
   const cwd = physical(logical);
+  if (cwd !== undefined && !mayEnter(cwd))
+    throw new HoldfastError(`cannot enter ${logical}: permission denied (it is where the app is started)`, EXIT.app);
   if (cwd === undefined) throw new HoldfastError(`cannot enter ${logical}: no such directory (it is where the app is started)`, EXIT.app);
   const [module, exported] = split(app);
   const file = physical(resolve(cwd, module));
@@ -33,6 +35,15 @@ export function isThere(release: Release): boolean {
 function split(app: string): readonly [string, string] {
   const hash = app.lastIndexOf('#');
   return hash === -1 ? [app, ''] : [app.slice(0, hash), app.slice(hash)];
+}
+
+function mayEnter(directory: string): boolean {
+  try {
+    accessSync(directory, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 function physical(path: string): string | undefined {

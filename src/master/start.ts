@@ -8,7 +8,7 @@ import { decodeListeners, inheritListener, type Listener } from '../listeners/in
 import { openLog } from '../log/log.js';
 import { preload } from '../pidfile/index.js';
 import type { Settings } from '../settings/index.js';
-import { duplicateOnto, newSession, setCloseOnExec } from '../sys/libc.js';
+import { duplicateOnto, isConnected, newSession, setCloseOnExec } from '../sys/libc.js';
 import type { Command } from './command.js';
 import { KeeperLink } from './keeper-link.js';
 import { Master } from './master.js';
@@ -39,7 +39,7 @@ export async function startMaster(
   return new Promise((departed) => {
     let master: Master | undefined;
     const keeperFd = before?.keeper ?? asDescriptor(handed.HOLDFAST_KEEPER);
-    const keeper = keeperFd === undefined ? undefined : new KeeperLink(keeperFd, () => master?.keeperLost());
+    const keeper = keeperFd === undefined || !isConnected(keeperFd) ? undefined : new KeeperLink(keeperFd, () => master?.keeperLost());
     const origin: Origin = {
       command,
       settings,
@@ -101,6 +101,8 @@ async function meetPredecessor(handed: Handed, version: string): Promise<Before>
   };
   const succession = at(CANDIDATE_FDS.succession);
   const stderr = at(CANDIDATE_FDS.stderr);
+  // Or it is one of Node's own, and to read from that does harm.
+  if (!isConnected(fds.channel)) throw malformed(`descriptor ${fds.channel} is no channel`);
   for (const fd of [lease.reading, lease.writing, ...Object.values(fds), succession, stderr]) markPrivate(fd);
   const { predecessor, handover } = await Predecessor.meet(pid, fds).catch((error: unknown) => {
     throw malformed(messageOf(error));

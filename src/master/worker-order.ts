@@ -1,8 +1,9 @@
 /** What it takes to start one worker (master). */
 import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Listener } from '../listeners/index.js';
+import type { Command } from './command.js';
 import type { Origin } from './origin.js';
 import type { Release } from './release.js';
 import type { WorkerOrder } from './worker-process.js';
@@ -34,7 +35,7 @@ export function workerOrder(origin: Origin, release: Release, slot: number, list
       logLevel: settings.logLevel,
       logFile: settings.logFile,
     },
-    command: [process.execPath, ...process.execArgv, entry(command.argv)],
+    command: [process.execPath, ...process.execArgv, entry(command)],
     env: { ...command.env, PWD: release.cwd, HOLDFAST_WORKER: String(slot), HOLDFAST_GENERATION: String(generation) },
     lease: origin.lease.reading,
     listeners: listeners.map((listener) => listener.fd),
@@ -44,11 +45,11 @@ export function workerOrder(origin: Origin, release: Release, slot: number, list
 }
 
 /** Our own files may have been deleted with their release; then those that the command line leads to now have to do. */
-function entry(argv: readonly string[]): string {
+function entry({ argv, directory }: Command): string {
   if (existsSync(ENTRY)) return ENTRY;
   for (const word of argv.slice(1)) {
     try {
-      const other = join(dirname(realpathSync(word)), '..', 'dist', 'worker', 'main.js');
+      const other = join(dirname(realpathSync(resolve(directory, word))), '..', 'dist', 'worker', 'main.js');
       if (existsSync(other)) return other;
     } catch {
       // That word was no path.

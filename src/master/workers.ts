@@ -54,6 +54,11 @@ export class Workers {
     return this.#wanted;
   }
 
+  /** The physical directory of the release that they run. */
+  get release(): string | undefined {
+    return this.#release?.cwd;
+  }
+
   get started(): boolean {
     return this.#current !== undefined;
   }
@@ -151,7 +156,7 @@ export class Workers {
     try {
       const release = this.#resolve();
       const next: Cohort = this.#newCohort(release, {
-        ready: () => next.expose(),
+        ready: () => next.expose(false),
         accepting: () => this.#reloaded(next, release),
         failed: (_status, reason, stack) => this.#reloadFailed(next, reason, stack),
       });
@@ -178,6 +183,7 @@ export class Workers {
     this.#next = undefined;
     this.#release = release;
     this.#drained = false;
+    next.persist();
     old?.retire();
     if (old !== undefined) this.#forget(old);
     this.#log.info('reload.done', `the workers of ${release.cwd} accept`);

@@ -117,13 +117,13 @@ function examineOpened(path: string, fd: number, grip: Grip): Sighting {
 /** Longer than any pid and its surroundings in other programs' pidfiles. */
 const LONGEST = 256;
 
-/** A power failure leaves emptiness or zeroes, other programs more lines; a long text without a pid is a document named by mistake. */
+/** A power failure leaves emptiness or zeroes, other programs more lines; a text without a pid is a document named by mistake. */
 function readPid(path: string, fd: number, dead: boolean): number | undefined {
   const buffer = Buffer.alloc(LONGEST);
   const text = buffer.toString('latin1', 0, readSync(fd, buffer, 0, LONGEST, 0));
   const digits = /^\s*([1-9]\d{0,9})\s*(\n|$)/.exec(text)?.[1];
   if (digits !== undefined) return Number(digits);
-  if (dead && text.length === LONGEST && /[^\0\s]/.test(text)) throw notAPidfile(path, 'a file with other contents');
+  if (dead && /[^\0\s\d-]/.test(text)) throw notAPidfile(path, 'a file with other contents');
   return undefined;
 }
 

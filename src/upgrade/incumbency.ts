@@ -266,7 +266,9 @@ function table(upgradeTimeout: number): Table<State, IncumbencyEvent, Incumbency
       drain: notServing,
       stop,
       restored: (state, { ours }) =>
-        ours ? to<State, IncumbencyEffect>({ is: 'returning', hup: state.hup }, { do: 'comeBack' }) : to({ is: 'released' }),
+        ours
+          ? to<State, IncumbencyEffect>({ is: 'returning', hup: state.hup }, { do: 'comeBack' })
+          : to<State, IncumbencyEffect>({ is: 'released' }, { do: 'giveWord' }),
     },
     returning: {
       ...quiet,

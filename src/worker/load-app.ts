@@ -5,6 +5,7 @@ import { exportNames, lookUp } from './exports.js';
 import { resolveModule } from './module-path.js';
 import { type App, isFactory, isServable, refusal, serverFor } from './servable.js';
 import { syntaxPosition } from './syntax-position.js';
+import { throwPosition } from './throw-position.js';
 
 export type { App } from './servable.js';
 
@@ -21,7 +22,9 @@ export async function loadApp(spec: string, cwd: string): Promise<App> {
     const namespace: unknown = await importFile(resolveModule(module, cwd));
     return await serve(namespace, name);
   } catch (error) {
-    throw new HoldfastError(`cannot load ${spec}: ${sentenceOf(error)}`, EXIT.app, {
+    const position = error instanceof HoldfastError ? undefined : throwPosition(error);
+    const where = position === undefined ? '' : ` at ${position}`;
+    throw new HoldfastError(`cannot load ${spec}: ${sentenceOf(error)}${where}`, EXIT.app, {
       cause: error instanceof HoldfastError ? error.cause : error,
     });
   }
@@ -36,9 +39,17 @@ async function serve(namespace: unknown, name: string | undefined): Promise<App>
   const chosen = found.find((each) => isFactory(each) || isServable(each)) ?? found[0];
   const product: unknown = isFactory(chosen) ? await chosen() : chosen;
   const app = serverFor(product);
-  if (app === undefined) throw new HoldfastError(refusal(product, isFactory(chosen)));
+  if (app === undefined)
+    throw new HoldfastError(
+      `${refusal(product, isFactory(chosen))}${listensItself() ? '; it calls listen() itself: leave that to Holdfast' : ''}`,
+    );
   if (app.server.listening) throw new HoldfastError('its server listens already; export it without calling listen()');
   return app;
+}
+
+/** What comes from PM2 often does. */
+function listensItself(): boolean {
+  return process.getActiveResourcesInfo().includes('TCPServerWrap');
 }
 
 async function importFile(path: string): Promise<unknown> {

@@ -4,7 +4,7 @@ import { Channel } from '../channel/channel.js';
 import { encodeFrame } from '../channel/frames.js';
 import { type Boot, DRAIN_PATIENCE, type FromWorker, TO_WORKER, type ToWorker, WORKER_FDS } from '../channel/worker-messages.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
-import { type Log, openLog } from '../log/log.js';
+import { type Log, type LogOptions, openLog } from '../log/log.js';
 import { type Acceptors, listenOn } from './acceptors.js';
 import { type Connections, trackConnections } from './connections.js';
 import { drain, drainLimit } from './drain.js';
@@ -16,6 +16,8 @@ import { startWatchdog } from './watchdog.js';
 /** What a worker that serves nobody may take to leave when its lease ends. Milliseconds. */
 const UNREADY_LIMIT = 1_000;
 
+/** Characters of what an app says when it fails. */
+const LONGEST = 8_000;
 /** What a substitute may take until it accepts. Milliseconds. */
 const SUBSTITUTE_LIMIT = 10_000;
 
@@ -77,7 +79,7 @@ export class Worker {
     const connections = trackConnections(app.server);
     if (boot.probe !== null) await probe(app.server, boot.probe, { timeoutMs: boot.probeTimeout });
     const { logFile: file, logLevel: level, generation: gen, name } = boot;
-    const log = openLog({ file, level, role: 'worker', gen, pid: process.pid, name }).child({ slot: boot.slot });
+    const log = openLogAnyway({ file, level, role: 'worker', gen, pid: process.pid, name }).child({ slot: boot.slot });
     this.#loaded = { boot, app, connections, log };
     if (boot.heartbeat > 0) this.#heartbeat = setInterval(() => this.#channel.send({ type: 'alive' }), boot.heartbeat);
     const limit = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
@@ -114,7 +116,9 @@ export class Worker {
     await this.#accepting;
     this.#acceptors?.stop();
     const deadlineMs = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
-    log.info('drain.start', `draining ${connections.size} connections`, { connections: connections.size });
+    log.info('drain.start', `draining ${connections.size} connection${connections.size === 1 ? '' : 's'}`, {
+      connections: connections.size,
+    });
     const { answered, destroyed, durationMs } = await drain(connections, {
       deadlineMs,
       onListenerError: (error) => log.warning(null, `the app's holdfast:drain listener failed: ${messageOf(error)}`),
@@ -154,11 +158,27 @@ export class Worker {
     const cause = error instanceof Error && error.cause instanceof Error ? error.cause : error;
     const stack = cause instanceof Error ? (cause.stack ?? '') : '';
     try {
-      writeSync(WORKER_FDS.channel, encodeFrame({ type: 'failed', status, reason: messageOf(error), stack }));
+      writeSync(WORKER_FDS.channel, encodeFrame({ type: 'failed', status, reason: short(messageOf(error)), stack: short(stack) }));
     } catch {
       // The master is gone.
     }
   }
+}
+
+/** The log's directory may be gone with the first release: no reason not to serve. */
+function openLogAnyway(options: LogOptions): Log {
+  try {
+    return openLog(options);
+  } catch (error) {
+    const log = openLog({ ...options, file: '-' });
+    log.warning(null, `${messageOf(error)}; this worker logs to the standard output`);
+    return log;
+  }
+}
+
+/** A message has a limit, and a line of the log should have one. */
+function short(text: string): string {
+  return text.length <= LONGEST ? text : `${text.slice(0, LONGEST)} ...`;
 }
 
 /** As long as an idle connection is kept; 0 is not at all, where Node would take it for ever. Milliseconds. */
