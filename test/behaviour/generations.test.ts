@@ -1,6 +1,6 @@
 // What ten upgrades leave behind: nothing.
-import { readdirSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { descriptors } from '../support/descriptors.js';
@@ -71,4 +71,47 @@ test('without a pidfile an upgrade works as well', async (t) => {
   t.is((await holdfast.upgrade()).event, 'upgrade.done');
   t.is((await holdfast.upgrade()).event, 'upgrade.done');
   t.is((await ask(holdfast.target)).status, 200);
+});
+
+test('a reload whose workers die as soon as they accept fails, and a good one right after succeeds', async (t) => {
+  const releases = new Releases(t);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: ['-w', '2'], allowErrors: [/reload\.failed/] });
+  const workers = holdfast.workers();
+  const dying = `import { createServer } from 'node:http'; export default createServer().on('listening', () => process.exit(9));`;
+  releases.point(releases.add(dying));
+  t.is((await holdfast.reload()).event, 'reload.failed');
+  t.deepEqual(holdfast.workers(), workers);
+  releases.point(releases.add());
+  t.is((await holdfast.reload()).event, 'reload.done');
+});
+
+test('a worker that dies after its release was deleted is replaced from where the path leads now', async (t) => {
+  const releases = new Releases(t, 2);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: ['-w', '1'] });
+  releases.point(2);
+  releases.remove(1);
+  const [worker] = holdfast.workers();
+  const after = holdfast.log.length;
+  process.kill(worker?.pid ?? 0, 'SIGKILL');
+  await holdfast.event('worker.ready', undefined, { after });
+  t.true(holdfast.log.some((line) => /another release than its siblings/.test(String(line.msg))));
+  await waitFor(async () => (await ask(holdfast.target)).headers['x-release'] === '2', 5_000, 'an answer of release 2');
+});
+
+test('a unix socket keeps its file through upgrades and a roll-back', async (t) => {
+  const releases = new Releases(t);
+  const path = join(releases.root, 'shop.sock');
+  const args = ['-b', '127.0.0.1:0', '-b', `unix:${path}`];
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args, allowErrors: [/upgrade\.rollback/] });
+  const { ino } = statSync(path);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  releases.point(releases.addBad('throws'));
+  t.is((await holdfast.upgrade()).event, 'upgrade.rollback');
+  releases.point(1);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  t.is(statSync(path).ino, ino);
+  t.is((await ask({ socketPath: path })).status, 200);
+  t.deepEqual(readdirSync(releases.root).sort(), ['current', 'releases', 'shop.sock']);
+  await holdfast.stop();
+  t.false(existsSync(path));
 });

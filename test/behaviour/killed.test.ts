@@ -1,14 +1,14 @@
 // Any process may die at any moment: kill -9 of each party at each step, with no refused connection.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
+import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
 import { probeRefused } from '../support/probe-refused.js';
 import { isAlive, waitGone } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
 import { freeze, thaw } from '../support/signals.js';
-import { addSlow } from '../support/slow-release.js';
 import { waitFor } from '../support/wait.js';
 
 const expected = [/heard nothing from the incumbent/, /upgrade\.rollback/, /died/];
@@ -32,29 +32,6 @@ async function withoutRefusal(t: ExecutionContext, holdfast: Holdfast, act: () =
   const { attempts, refused } = await probing.stop();
   t.true(attempts > 0);
   t.is(refused, 0, 'no connection is refused');
-}
-
-function candidatePid(holdfast: Holdfast): number {
-  return Number(readFileSync(`${holdfast.pidfile}.2`, 'utf8'));
-}
-
-/** An upgrade that is held while the candidate's workers load. */
-async function holdLoading(holdfast: Holdfast, releases: Releases) {
-  const slow = addSlow(releases);
-  releases.point(slow.release);
-  holdfast.signal('SIGUSR2');
-  await waitFor(() => existsSync(`${holdfast.pidfile}.2`) && holdfast.workers(2).length === 2, 20_000, 'a candidate that loads');
-  return { slow, candidate: candidatePid(holdfast) };
-}
-
-/** An upgrade that is held when the candidate is ready: the incumbent is stopped and cannot say commit. */
-async function holdReady(t: ExecutionContext, holdfast: Holdfast, releases: Releases) {
-  const { slow, candidate } = await holdLoading(holdfast, releases);
-  const incumbent = holdfast.pid();
-  await freeze(t, incumbent);
-  slow.open();
-  await holdfast.event('upgrade.ready');
-  return { candidate, incumbent };
 }
 
 test('a candidate that is killed before it is ready is rolled back', async (t) => {
@@ -88,8 +65,8 @@ test('an incumbent that is killed before the candidate is ready is succeeded by 
   await withoutRefusal(t, holdfast, async () => {
     const load = await startLoad(t, { target: holdfast.target, mix: { short: 2, keepAlive: 4, slow: 2 }, keepAliveTimeoutMs: 5_000 });
     await load.warm(3);
-    const { slow, candidate } = await holdLoading(holdfast, releases);
-    process.kill(holdfast.pid(), 'SIGKILL');
+    const { slow, candidate, incumbent } = await holdLoading(holdfast, releases);
+    process.kill(incumbent, 'SIGKILL');
     await waitFor(() => holdfast.pid() === candidate, 2_000, 'the candidate in the pidfile');
     await load.mark();
     await load.answeredAtLeast(100);
@@ -199,4 +176,110 @@ test('a candidate whose incumbent is stopped gives up, and the incumbent goes on
     releases.point(2);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
   });
+});
+
+test('an incumbent that is killed while the candidate prepares is succeeded by it, in the pidfile too', async (t) => {
+  const { holdfast } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    const incumbent = holdfast.signal('SIGUSR2');
+    const { pid: candidate } = await holdfast.event('master.start', (line) => line.gen === 2);
+    process.kill(incumbent, 'SIGKILL');
+    await holdfast.event('master.ready', (line) => line.pid === candidate);
+    t.is(holdfast.pid(), candidate);
+    t.false(existsSync(`${holdfast.pidfile}.2`));
+  });
+});
+
+test('a candidate that is killed between commit and serving is rolled back', async (t) => {
+  const { holdfast, releases } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    const workers = holdfast.workers();
+    const { candidate, incumbent } = await holdCommitted(t, holdfast, releases);
+    process.kill(candidate, 'SIGKILL');
+    const { reason } = await holdfast.event('upgrade.rollback');
+    t.regex(String(reason), /died between commit and serving/);
+    t.is(holdfast.pid(), incumbent);
+    t.deepEqual(holdfast.workers(), workers);
+    t.is(holdfast.processes().length, 3);
+    t.false(existsSync(`${holdfast.pidfile}.2`));
+  });
+});
+
+test('a candidate that is stopped between commit and serving is rolled back after ten seconds', async (t) => {
+  const { holdfast, releases } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    await holdCommitted(t, holdfast, releases);
+    const { reason } = await holdfast.event('upgrade.rollback');
+    t.regex(String(reason), /did not serve within 10 s/);
+    await waitFor(() => holdfast.processes().length === 3, 10_000, 'nothing of the candidate');
+  });
+});
+
+test('an incumbent that is killed between commit and serving leaves no trace', async (t) => {
+  const { holdfast, releases } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    const { candidate, incumbent } = await holdCommitted(t, holdfast, releases);
+    process.kill(incumbent, 'SIGKILL');
+    thaw(candidate);
+    await holdfast.event('master.ready', (line) => line.pid === candidate);
+    t.is(holdfast.pid(), candidate);
+    await waitFor(() => holdfast.processes().length === 3, 20_000, 'the old workers to leave');
+    await waitFor(() => !existsSync(`${holdfast.pidfile}.oldbin`), 2_000, 'no .oldbin');
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  });
+});
+
+test('TERM between commit and serving is passed to the successor, and ends everything', async (t) => {
+  const { holdfast, releases } = await start(t);
+  const { candidate, incumbent } = await holdCommitted(t, holdfast, releases);
+  process.kill(incumbent, 'SIGTERM');
+  thaw(candidate);
+  await holdfast.gone(30_000);
+  t.false(existsSync(holdfast.pidfile ?? ''));
+});
+
+test('of a retiree and a candidate that both could succeed a killed incumbent, one does', async (t) => {
+  const { holdfast, releases } = await start(t);
+  await withoutRefusal(t, holdfast, async () => {
+    const long = ask(holdfast.target, '/slow?ms=6000');
+    await ask(holdfast.target);
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+    const { slow, incumbent } = await holdLoading(holdfast, releases);
+    process.kill(incumbent, 'SIGKILL');
+    await waitFor(() => holdfast.pid() !== incumbent, 3_000, 'a successor in the pidfile');
+    const successor = holdfast.pid();
+    slow.open();
+    await waitFor(() => holdfast.workers(2).length === 0, 20_000, "the dead one's workers to drain");
+    t.is((await long).body, 'slow\n');
+    await waitFor(() => holdfast.processes().length === 3, 20_000, 'one generation alone');
+    t.is(holdfast.pid(), successor);
+    t.true(isAlive(successor));
+    t.is((await ask(holdfast.target)).status, 200);
+  });
+});
+
+test('USR2 to a retiree is passed on to its successor', async (t) => {
+  const { holdfast } = await start(t);
+  const retiree = holdfast.pid();
+  const long = ask(holdfast.target, '/slow?ms=4000');
+  await ask(holdfast.target);
+  await holdfast.upgrade();
+  const after = holdfast.log.length;
+  process.kill(retiree, 'SIGUSR2');
+  t.is((await holdfast.event('upgrade.start', undefined, { after })).gen, 2);
+  t.is((await holdfast.event('upgrade.done', undefined, { after })).gen, 2);
+  t.is((await long).body, 'slow\n');
+});
+
+test('a worker that is told TERM by somebody else leaves when another one accepts in its place', async (t) => {
+  const { holdfast } = await start(t, ['-w', '1']);
+  const load = await startLoad(t, { target: holdfast.target, mix: { short: 2, keepAlive: 4, slow: 2 }, keepAliveTimeoutMs: 5_000 });
+  await load.warm(3);
+  const [worker] = holdfast.workers();
+  process.kill(worker?.pid ?? 0, 'SIGTERM');
+  await waitGone(worker?.pid ?? 0, 20_000);
+  await load.mark();
+  await load.answeredAtLeast(50);
+  const report = await load.stop();
+  t.is(report.failed, 0, JSON.stringify(report.failures[0]));
 });

@@ -194,3 +194,16 @@ test('the pidfile holds the pid and a newline', async (t) => {
   const holdfast = await startHoldfast(t);
   t.regex(readFileSync(holdfast.pidfile ?? '', 'utf8'), /^\d+\n$/);
 });
+
+for (const [what, env] of [
+  ['of another format', { HOLDFAST_HANDOVER: '2' }],
+  ['without a predecessor', { HOLDFAST_HANDOVER: '1', HOLDFAST_FDS: '127.0.0.1:8000=3' }],
+  ['with nonsense for descriptors', { HOLDFAST_HANDOVER: '1', HOLDFAST_PREDECESSOR: '1', HOLDFAST_FDS: 'abc' }],
+  ['with a descriptor of somebody else', { HOLDFAST_HANDOVER: '1', HOLDFAST_PREDECESSOR: '1', HOLDFAST_FDS: '127.0.0.1:8000=3' }],
+] as const) {
+  test(`a forged hand-over ${what} is refused in one line`, async (t) => {
+    const holdfast = await startHoldfast(t, { env, untilReady: false, allowErrors: true });
+    t.deepEqual(await holdfast.exit, { status: 1, signal: null });
+    t.regex(holdfast.stderr, /^holdfast: .*malformed hand-over.*\n$/);
+  });
+}

@@ -107,15 +107,16 @@ const complaints: Readonly<Record<string, readonly [spec: string, text: string, 
     `export default () => () => ${LISTENER}`,
     'its factory returned nothing servable (a function without parameters); return a (req, res) function or an http.Server that does not listen yet',
   ],
-  'a throw': ['./a.mjs', 'throw new Error("no database\\nat all")', 'no database'],
-  'a rejection': ['./a.mjs', 'export default async () => { throw new Error("no database") }', 'no database'],
-  'a missing dependency': ['./a.cjs', 'require("nonesuch")', "Cannot find module 'nonesuch'"],
+  'a throw': ['./a.mjs', 'throw new Error("no database\\nat all")', 'no database at DIR/a.mjs:1'],
+  'a rejection': ['./a.mjs', 'export default async () => { throw new Error("no database") }', 'no database at DIR/a.mjs:1'],
+  'a missing dependency': ['./a.cjs', 'require("nonesuch")', "Cannot find module 'nonesuch' at DIR/a.cjs:1"],
 };
 
 for (const [what, [spec, text, complaint]] of Object.entries(complaints)) {
   test(`refuses in one line: ${what}`, async (t) => {
-    const error = await refused(t, spec, release(t, { [spec.slice(2).split('#')[0] ?? '']: text }));
-    t.is(error.message, `cannot load ${spec}: ${complaint}`);
+    const dir = release(t, { [spec.slice(2).split('#')[0] ?? '']: text });
+    const error = await refused(t, spec, dir);
+    t.is(error.message, `cannot load ${spec}: ${complaint.replace('DIR', dir)}`);
   });
 }
 

@@ -1,0 +1,48 @@
+// An upgrade that stands still where a test wants to do something to it.
+import { existsSync, readFileSync } from 'node:fs';
+import type { ExecutionContext } from 'ava';
+import type { Holdfast } from './holdfast.js';
+import type { Releases } from './releases.js';
+import { freeze, thaw } from './signals.js';
+import { addSlow, type SlowRelease } from './slow-release.js';
+import { waitFor } from './wait.js';
+
+export interface Held {
+  readonly incumbent: number;
+  readonly candidate: number;
+}
+
+/** The candidate's workers load, until `slow.open()`. */
+export async function holdLoading(holdfast: Holdfast, releases: Releases): Promise<Held & { readonly slow: SlowRelease }> {
+  const incumbent = holdfast.pid();
+  const slow = addSlow(releases);
+  releases.point(slow.release);
+  const before = holdfast.processes().length;
+  holdfast.signal('SIGUSR2');
+  const workers = holdfast.workers().length;
+  await waitFor(
+    () => existsSync(`${holdfast.pidfile}.2`) && holdfast.processes().length >= before + 1 + workers,
+    20_000,
+    'a candidate that loads',
+  );
+  return { incumbent, slow, candidate: Number(readFileSync(`${holdfast.pidfile}.2`, 'utf8')) };
+}
+
+/** The candidate is ready, and the incumbent is stopped and cannot say commit. */
+export async function holdReady(t: ExecutionContext, holdfast: Holdfast, releases: Releases): Promise<Held> {
+  const { incumbent, slow, candidate } = await holdLoading(holdfast, releases);
+  await freeze(t, incumbent);
+  slow.open();
+  await holdfast.event('upgrade.ready', (line) => line.pid === candidate);
+  return { incumbent, candidate };
+}
+
+/** The incumbent has said commit, and the candidate is stopped and has not read it. */
+export async function holdCommitted(t: ExecutionContext, holdfast: Holdfast, releases: Releases): Promise<Held> {
+  const held = await holdReady(t, holdfast, releases);
+  await freeze(t, held.candidate);
+  const after = holdfast.log.length;
+  thaw(held.incumbent);
+  await holdfast.event('upgrade.commit', undefined, { after });
+  return held;
+}
