@@ -51,8 +51,8 @@ export class AsCandidate {
       case 'refuse':
         return this.#turns.refuse(effect.why);
       case 'sayReady':
-        log.info('upgrade.ready', 'loaded and probed; waiting for the commit');
-        return predecessor?.send({ type: 'ready', kept: this.#keptPositions() });
+        predecessor?.send({ type: 'ready', kept: this.#keptPositions() });
+        return log.info('upgrade.ready', 'loaded and probed; waiting for the commit');
       case 'sayFailed':
         return this.#sayFailed(effect.status, effect.reason);
       case 'expose':

@@ -182,7 +182,7 @@ test('an incumbent that is killed while the candidate prepares is succeeded by i
   const { holdfast } = await start(t);
   await withoutRefusal(t, holdfast, async () => {
     const incumbent = holdfast.signal('SIGUSR2');
-    const { pid: candidate } = await holdfast.event('master.start', (line) => line.gen === 2);
+    const candidate = Number((await holdfast.event('master.start', (line) => line.gen === 2)).pid);
     process.kill(incumbent, 'SIGKILL');
     await holdfast.event('master.ready', (line) => line.pid === candidate);
     t.is(holdfast.pid(), candidate);

@@ -12,7 +12,7 @@ import { ofProcess } from '../support/proc.js';
 import { waitFor } from '../support/wait.js';
 
 const WORKERS = 2;
-const ROUNDS = Number(process.env['HOLDFAST_KILL_ROUNDS'] ?? 20);
+const ROUNDS = Number(process.env['HOLDFAST_KILL_ROUNDS'] ?? 8);
 const SEED = Number(process.env['HOLDFAST_KILL_SEED'] ?? Math.floor(Math.random() * 1e9));
 /** Milliseconds from USR2 to the blow: to when an upgrade is over on a busy machine. */
 const LATEST = 800;

@@ -12,19 +12,15 @@ export interface Held {
   readonly candidate: number;
 }
 
-/** The candidate's workers load, until `slow.open()`. */
+/** The candidate's two workers load, until `slow.open()`. */
 export async function holdLoading(holdfast: Holdfast, releases: Releases): Promise<Held & { readonly slow: SlowRelease }> {
   const incumbent = holdfast.pid();
   const slow = addSlow(releases);
   releases.point(slow.release);
-  const before = holdfast.processes().length;
+  const after = holdfast.log.length;
   holdfast.signal('SIGUSR2');
-  const workers = holdfast.workers().length;
-  await waitFor(
-    () => existsSync(`${holdfast.pidfile}.2`) && holdfast.processes().length >= before + 1 + workers,
-    20_000,
-    'a candidate that loads',
-  );
+  const { gen } = await holdfast.event('master.start', undefined, { after });
+  await waitFor(() => existsSync(`${holdfast.pidfile}.2`) && holdfast.workers(Number(gen)).length === 2, 20_000, 'a candidate that loads');
   return { incumbent, slow, candidate: Number(readFileSync(`${holdfast.pidfile}.2`, 'utf8')) };
 }
 
