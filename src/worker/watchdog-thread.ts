@@ -15,6 +15,7 @@ interface Frame {
 const PATIENCE = 1000;
 const watch = workerData as Watch;
 let { limit } = watch;
+let deadline: NodeJS.Timeout | undefined;
 
 const order = new Socket({ fd: watch.order, readable: true, writable: false });
 order.on('error', () => {});
@@ -24,14 +25,20 @@ const lease = new Socket({ fd: watch.lease, readable: true, writable: false });
 lease.on('error', () => {});
 lease.once('end', () => {
   parentPort?.postMessage('lease ended');
-  setTimeout(() => process.kill(process.pid, 'SIGKILL'), limit);
+  arm();
 });
 lease.resume();
 
 parentPort?.on('message', (allowed: number) => {
   limit = allowed;
+  if (deadline !== undefined) arm();
 });
 parentPort?.postMessage('watching');
+
+function arm(): void {
+  clearTimeout(deadline);
+  deadline = setTimeout(() => process.kill(process.pid, 'SIGKILL'), limit);
+}
 
 function dumpAndAbort(): void {
   // Replies of the other thread do not wake this one's loop.

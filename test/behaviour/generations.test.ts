@@ -1,10 +1,12 @@
 // What ten upgrades leave behind: nothing.
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, symlinkSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { descriptors } from '../support/descriptors.js';
 import { startHoldfast } from '../support/holdfast.js';
+import { holdfastCommand } from '../support/paths.js';
 import { watchPidfile } from '../support/pidfile-watch.js';
 import { Releases } from '../support/releases.js';
 import { waitFor } from '../support/wait.js';
@@ -80,7 +82,7 @@ test('a reload whose workers die as soon as they accept fails, and a good one ri
   const dying = `import { createServer } from 'node:http'; export default createServer().on('listening', () => process.exit(9));`;
   releases.point(releases.add(dying));
   t.is((await holdfast.reload()).event, 'reload.failed');
-  t.deepEqual(holdfast.workers(), workers);
+  await waitFor(() => isDeepStrictEqual(holdfast.workers(), workers), 5_000, 'the same workers, and nobody else');
   releases.point(releases.add());
   t.is((await holdfast.reload()).event, 'reload.done');
 });
@@ -114,4 +116,15 @@ test('a unix socket keeps its file through upgrades and a roll-back', async (t) 
   t.deepEqual(readdirSync(releases.root).sort(), ['current', 'releases', 'shop.sock']);
   await holdfast.stop();
   t.false(existsSync(path));
+});
+
+test('a command that npx wrote down by the physical directory leads through the link all the same', async (t) => {
+  const releases = new Releases(t, 2);
+  for (const release of [1, 2]) symlinkSync(holdfastCommand, join(releases.dir(release), 'holdfast'));
+  const command = join(releases.dir(1), 'holdfast');
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, command });
+  releases.point(2);
+  releases.remove(1);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  await waitFor(async () => (await ask(holdfast.target)).headers['x-release'] === '2', 5_000, 'an answer of release 2');
 });

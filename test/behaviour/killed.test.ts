@@ -9,9 +9,10 @@ import { probeRefused } from '../support/probe-refused.js';
 import { isAlive, waitGone } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
 import { freeze, thaw } from '../support/signals.js';
+import { addSlow } from '../support/slow-release.js';
 import { waitFor } from '../support/wait.js';
 
-const expected = [/heard nothing from the incumbent/, /upgrade\.rollback/, /died/];
+const expected = [/the candidate gives up/, /heard nothing from the incumbent/, /upgrade\.rollback/, /died/];
 
 async function start(t: ExecutionContext, args: readonly string[] = []): Promise<{ holdfast: Holdfast; releases: Releases }> {
   const releases = new Releases(t, 2);
@@ -256,6 +257,33 @@ test('of a retiree and a candidate that both could succeed a killed incumbent, o
     t.true(isAlive(successor));
     t.is((await ask(holdfast.target)).status, 200);
   });
+});
+
+test('without a pidfile, too, one of both succeeds', async (t) => {
+  const releases = new Releases(t, 2);
+  const holdfast = await startHoldfast(t, {
+    app: releases.app,
+    cwd: releases.current,
+    args: ['-w', '2'],
+    pidfile: false,
+    allowErrors: expected,
+    stopMs: 40_000,
+  });
+  const long = ask(holdfast.target, '/slow?ms=6000');
+  await ask(holdfast.target);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  const slow = addSlow(releases);
+  releases.point(slow.release);
+  const incumbent = holdfast.signal('SIGUSR2');
+  await holdfast.event('master.start', (line) => line.gen === 3);
+  process.kill(incumbent, 'SIGKILL');
+  slow.open();
+  t.is((await long).body, 'slow\n');
+  await waitFor(() => holdfast.processes().length === 3, 20_000, 'one generation alone');
+  const [master] = holdfast.processes().filter(({ role }) => role === 'master');
+  t.is((await ask(holdfast.target)).status, 200);
+  process.kill(master?.pid ?? 0, 'SIGTERM');
+  await holdfast.gone();
 });
 
 test('USR2 to a retiree is passed on to its successor', async (t) => {

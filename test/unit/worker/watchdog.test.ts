@@ -12,7 +12,7 @@ async function watched(
     import { writeSync } from 'node:fs';
     import { execFileSync } from 'node:child_process';
     import { startWatchdog } from '#src/worker/watchdog.js';
-    const watchdog = await startWatchdog({ order: 3, lease: 4, limit: 100 }, () => writeSync(1, 'lease ended\\n'));
+    const watchdog = await startWatchdog({ order: 3, lease: 4, limit: 1000 }, () => writeSync(1, 'lease ended\\n'));
     theApp();
     function stuck() { writeSync(1, 'stuck\\n'); }
     function theApp() { ${then} }`;
@@ -62,7 +62,7 @@ test.serial('kills a stuck worker whose lease has ended', async (t) => {
 });
 
 test.serial('allows what it is told to after the end of the lease', async (t) => {
-  const { child, lease } = await watched(t, 'stuck(); watchdog.allow(60_000); setTimeout(() => process.exit(8), 500)');
+  const { child, lease } = await watched(t, 'stuck(); watchdog.allow(60_000); setTimeout(() => process.exit(8), 1500)');
   lease.destroy();
   const [code, signal] = await once(child, 'close');
   t.deepEqual([code, signal], [8, null]);
