@@ -53,6 +53,8 @@ test('a candidate that is killed when it is ready is rolled back', async (t) => 
   await withoutRefusal(t, holdfast, async () => {
     const workers = holdfast.workers();
     const { candidate, incumbent } = await holdReady(t, holdfast, releases);
+    for (let asked = 0; asked < 50; asked += 1)
+      t.is((await ask(holdfast.target)).headers['x-release'], '1', 'no client reaches a generation that is not committed');
     process.kill(candidate, 'SIGKILL');
     thaw(incumbent);
     await holdfast.event('upgrade.rollback');
