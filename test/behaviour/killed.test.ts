@@ -5,6 +5,7 @@ import { ask } from '../support/ask.js';
 import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
+import { watchPidfile } from '../support/pidfile-watch.js';
 import { probeRefused } from '../support/probe-refused.js';
 import { isAlive, waitGone } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
@@ -69,8 +70,15 @@ test('an incumbent that is killed before the candidate is ready is succeeded by 
     const load = await startLoad(t, { target: holdfast.target, mix: { short: 2, keepAlive: 4, slow: 2 }, keepAliveTimeoutMs: 5_000 });
     await load.warm(3);
     const { slow, candidate, incumbent } = await holdLoading(holdfast, releases);
+    const watch = await watchPidfile(t, holdfast.pidfile ?? '');
     process.kill(incumbent, 'SIGKILL');
     await waitFor(() => holdfast.pid() === candidate, 2_000, 'the candidate in the pidfile');
+    const { missing, empty, malformed, dead } = await watch.stop();
+    t.deepEqual({ missing, empty, malformed }, { missing: 0, empty: 0, malformed: 0 });
+    t.true(
+      dead.every(({ pid, ms }) => pid === incumbent && ms < 1_000),
+      'it names the dead for a moment at most',
+    );
     await load.mark();
     await load.answeredAtLeast(100);
     t.is(holdfast.workers(1).length, 2, 'the old workers go on accepting');

@@ -1,7 +1,10 @@
 // Signals, alone and in storms.
+import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { startHoldfast } from '../support/holdfast.js';
+import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
 const NAMES = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGTTIN', 'SIGTTOU'] as const;
@@ -79,4 +82,22 @@ test('a hundred mixed signals in a second end in a state that serves, upgrades a
   const verdict = await holdfast.upgrade();
   t.true(verdict.event === 'upgrade.done');
   await waitFor(() => holdfast.processes().length === 3, 40_000, 'one master and two workers');
+});
+
+test('USR1 reopens the log in the master and in the workers', async (t) => {
+  const dir = tempDir(t);
+  const file = join(dir, 'shop.log');
+  const holdfast = await startHoldfast(t, { args: ['-w', '2', '--log-file', file], untilReady: false });
+  const shows = (name: string, pattern: RegExp) =>
+    waitFor(() => existsSync(name) && pattern.test(readFileSync(name, 'utf8')), 10_000, `${pattern} in ${name}`);
+  await shows(file, /master\.ready/);
+  renameSync(file, `${file}.1`);
+  holdfast.signal('SIGUSR1');
+  await waitFor(() => existsSync(file), 5_000, 'the new file');
+  holdfast.signal('SIGTERM');
+  await holdfast.gone();
+  const now = readFileSync(file, 'utf8');
+  t.regex(now, /"role":"worker".*"event":"drain\.end"/);
+  t.regex(now, /"event":"master\.exit"/);
+  t.notRegex(readFileSync(`${file}.1`, 'utf8'), /drain|master\.exit/, 'nothing is written to the old file any more');
 });

@@ -1,6 +1,6 @@
 // On a terminal: the first process stays, so that ^C reaches whoever is in charge.
 
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
@@ -33,4 +33,37 @@ test("the exit status of a master that cannot start is the keeper's", async (t) 
   const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', './nowhere.js']);
   t.is((await terminal.exit).status, 4);
   t.regex(terminal.output, /holdfast: cannot load \.\/nowhere\.js: no such file/);
+});
+
+test('a keeper that is killed takes no port with it: the master stops, for nobody watches it', async (t) => {
+  const pidfile = join(tempDir(t), 'pid');
+  const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', '-p', pidfile, fixture('hello.js')]);
+  await terminal.shows(/serving on/);
+  const keeper = terminal.processes().find(({ role }) => role === 'keeper');
+  process.kill(keeper?.pid ?? 0, 'SIGKILL');
+  await terminal.exit;
+  await waitFor(() => terminal.processes().length === 0, 15_000, 'everything to end');
+  t.false(existsSync(pidfile));
+});
+
+test('a master that is killed ends its keeper with status 1 and a line that says so', async (t) => {
+  const pidfile = join(tempDir(t), 'pid');
+  const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', '-p', pidfile, fixture('hello.js')]);
+  await terminal.shows(/serving on/);
+  const master = Number(readFileSync(pidfile, 'utf8'));
+  process.kill(master, 'SIGKILL');
+  t.is((await terminal.exit).status, 1);
+  t.true(terminal.output.includes(`holdfast: the master (pid ${master}) died without a word`));
+  await waitFor(() => terminal.processes().length === 0, 15_000, 'everything to end');
+});
+
+test('^C while the app still loads ends everything', async (t) => {
+  const app = join(tempDir(t), 'app.mjs');
+  writeFileSync(app, 'await new Promise((resolve) => setTimeout(resolve, 60_000));');
+  const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', app]);
+  await waitFor(() => terminal.processes().some(({ role }) => role === 'keeper'), 10_000, 'the keeper');
+  terminal.type('\x03');
+  await terminal.exit;
+  await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
+  t.pass();
 });
