@@ -3,8 +3,8 @@ import type { Shapes } from './shape.js';
 
 /** The number in HOLDFAST_HANDOVER: the format of the environment, of the descriptors' order and of the first frame. */
 export const HANDOVER_VERSION = 1;
-/** The message versions that this release speaks. */
-export const SPOKEN = { min: 1, max: 1 } as const;
+/** The message versions that this release speaks. 2 has what `--upgrade manual` needs: show, beside, withdraw. */
+export const SPOKEN = { min: 1, max: 2 } as const;
 
 /** Descriptors of a candidate at its start, counted from behind its listeners. The last one is there only below a keeper. */
 export const CANDIDATE_FDS = {
@@ -38,6 +38,8 @@ export interface Handover {
 
 export type ToCandidate =
   | Handover
+  /** By hand: let your workers accept beside ours. */
+  | { readonly type: 'show' }
   | { readonly type: 'commit' }
   | { readonly type: 'cancel'; readonly reason: string }
   /** A signal that the old master got for whoever is in charge. */
@@ -69,6 +71,10 @@ export type FromCandidate =
   | { readonly type: 'bound'; readonly files: readonly BoundFile[] }
   /** Loaded and probed; `kept` are the positions of the inherited listeners that it goes on with. */
   | { readonly type: 'ready'; readonly kept: readonly number[] }
+  /** By hand: our workers accept. */
+  | { readonly type: 'beside' }
+  /** By hand: this candidate was told to stop, and serves until it is cancelled. */
+  | { readonly type: 'withdraw' }
   | { readonly type: 'serving' }
   /** To a retiree: you may no longer return. */
   | { readonly type: 'release' }
@@ -77,6 +83,7 @@ export type FromCandidate =
 
 export const TO_CANDIDATE: Shapes = {
   handover: { min: 'number', max: 'number', generation: 'number', base: 'string', deadline: 'number', keeper: 'boolean' },
+  show: {},
   commit: {},
   cancel: { reason: 'string' },
   pass: { signal: 'string' },
@@ -90,6 +97,8 @@ export const FROM_CANDIDATE: Shapes = {
   failed: { status: 'number', reason: 'string' },
   bound: { files: 'object' },
   ready: { kept: 'object' },
+  beside: {},
+  withdraw: {},
   serving: {},
   release: {},
   stop: { quick: 'boolean' },

@@ -41,7 +41,7 @@ export class AsCandidate {
   }
 
   hear(message: ToCandidate): void {
-    if (message.type === 'commit') this.#turns.post({ event: 'commit' });
+    if (message.type === 'commit' || message.type === 'show') this.#turns.post({ event: message.type });
     else if (message.type === 'cancel') this.#turns.post({ event: 'cancel', reason: message.reason });
   }
 
@@ -57,6 +57,10 @@ export class AsCandidate {
         return this.#sayFailed(effect.status, effect.reason);
       case 'expose':
         return this.#expose();
+      case 'sayBeside':
+        return predecessor?.send({ type: 'beside' });
+      case 'withdraw':
+        return this.#withdraw();
       case 'rotate':
         return this.#act(this.#rotate(), () => ({ event: 'rotated' }));
       case 'claim':
@@ -116,6 +120,12 @@ export class AsCandidate {
     this.#generation.predecessor?.send({ type: 'failed', status, reason });
   }
 
+  #withdraw(): void {
+    this.#told = true;
+    this.#generation.log.info(null, 'told to stop: serving until the incumbent accepts alone');
+    this.#generation.predecessor?.send({ type: 'withdraw' });
+  }
+
   /** What takes its time answers with an event. */
   #act<T>(doing: Promise<T>, event: (result: T) => CandidacyEvent): void {
     doing.then(
@@ -127,8 +137,11 @@ export class AsCandidate {
   #expose(): void {
     const { listeners, origin, log, workers } = this.#generation;
     try {
-      listeners?.listen(origin.settings.backlog);
-      for (const { bound } of listeners?.bound ?? []) log.info('listener.bound', `listening on ${bound}`, { address: bound });
+      // By hand it may have been exposed before its incumbent died.
+      if (!workers.exposed) {
+        listeners?.listen(origin.settings.backlog);
+        for (const { bound } of listeners?.bound ?? []) log.info('listener.bound', `listening on ${bound}`, { address: bound });
+      }
       workers.expose();
     } catch (error) {
       this.#turns.post({ event: 'exposeFailed', reason: messageOf(error) });

@@ -82,6 +82,8 @@ export class Cohort {
     this.#exposed = true;
     this.#patient ||= patient;
     for (const worker of this.#slots.values()) if (worker.state === 'ready') worker.accept();
+    // Asked again, all may accept already.
+    this.#tell();
   }
 
   /** Try again, with growing pauses, when a worker does not boot. */

@@ -1,12 +1,14 @@
 /** What one master has, whatever its part in the succession (master). */
 import { existsSync } from 'node:fs';
 import type { ChannelEnd } from '../channel/channel.js';
+import type { ToCandidate } from '../channel/master-messages.js';
 import { messageOf } from '../errors.js';
 import type { Log } from '../log/log.js';
 import type { Pidfile } from '../pidfile/index.js';
 import type { ListenerSet } from './listener-set.js';
 import type { Origin } from './origin.js';
 import type { Predecessor } from './predecessor.js';
+import type { Successor } from './successor.js';
 import type { Workers } from './workers.js';
 
 export interface Departure {
@@ -21,6 +23,8 @@ export class Generation {
   readonly workers: Workers;
   listeners: ListenerSet | undefined;
   pidfile: Pidfile | undefined;
+  /** The next master: the candidate of an incumbent, whoever succeeds a retiree. */
+  successor: Successor | undefined;
   /** The pidfile, the keeper and the sockets' files are this one's. */
   inCharge = false;
   #readyLogged = false;
@@ -39,6 +43,18 @@ export class Generation {
   /** Whether it can hear us. */
   get predecessorAlive(): boolean {
     return this.predecessor?.alive === true;
+  }
+
+  /** `sent` is called at once where there is none. */
+  tellSuccessor(message: ToCandidate, sent?: () => void): void {
+    if (this.successor === undefined) sent?.();
+    else this.successor.send(message, sent);
+  }
+
+  /** When nobody waits any more on the listeners at these positions, or soon; at once where there are none. */
+  emptied(positions: readonly number[], then: () => void): void {
+    if (positions.length === 0 || this.listeners === undefined) then();
+    else void this.listeners.emptied(positions).then(then);
   }
 
   /** It left, or died: its workers drain now, for we were the last to hold their lease; what it had no time to remove goes. */

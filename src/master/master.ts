@@ -9,7 +9,8 @@ import { EXIT, messageOf } from '../errors.js';
 import { complain } from '../log/complain.js';
 import type { Log } from '../log/log.js';
 import { type Candidacy, type CandidacyEvent, candidacy, newCandidacy, type Stop } from '../upgrade/candidacy.js';
-import { type Incumbency, type IncumbencyEvent, incumbencyOf } from '../upgrade/incumbency.js';
+import type { Incumbency, IncumbencyEvent } from '../upgrade/incumbency.js';
+import { incumbencyOf } from '../upgrade/incumbency-table.js';
 import { AsCandidate } from './as-candidate.js';
 import { AsIncumbent } from './as-incumbent.js';
 import { Clock, type Pace } from './clock.js';
@@ -24,6 +25,9 @@ type Turn =
   | { readonly for: 'candidate'; readonly event: CandidacyEvent }
   | { readonly for: 'incumbent'; readonly event: IncumbencyEvent }
   | { readonly for: 'itself'; readonly act: () => void };
+
+/** Hours may pass. */
+const CALM: readonly Incumbency['is'][] = ['serving', 'deciding'];
 
 export class Master {
   readonly #generation: Generation;
@@ -45,7 +49,8 @@ export class Master {
   constructor(origin: Origin, departed: (status: number) => void) {
     this.#log = origin.log;
     this.#departed = departed;
-    this.#incumbencyStep = incumbencyOf(origin.settings.upgradeTimeout * 1000);
+    const { upgradeTimeout, upgrade } = origin.settings;
+    this.#incumbencyStep = incumbencyOf({ timeout: upgradeTimeout * 1000, manual: upgrade === 'manual' });
     this.#candidacy = origin.before === undefined ? { is: 'first' } : newCandidacy(performance.now(), origin.before.deadline);
     this.#clock = new Clock({ pace: () => this.#pace(), judge: (now) => this.#judge(now), rearm: (late) => this.#rearm(late) });
     const candidate = (event: CandidacyEvent) => this.#enqueue({ for: 'candidate', event });
@@ -73,7 +78,6 @@ export class Master {
     });
     this.#asIncumbent = new AsIncumbent(this.#generation, {
       post: incumbent,
-      later,
       refuse,
       reopen: () => later(() => this.#reopen('older')),
       leave: () => this.#leave({ status: EXIT.ok }),
@@ -160,7 +164,7 @@ export class Master {
 
   /** No worker, no retiree, nothing of a candidate is left. */
   get #alone(): boolean {
-    return this.#generation.workers.empty && !this.#asIncumbent.ending && !this.#generation.predecessorAlive;
+    return this.#generation.workers.empty && !this.#asIncumbent.backingOut && !this.#generation.predecessorAlive;
   }
 
   #takenCharge(stop: Stop): void {
@@ -171,8 +175,9 @@ export class Master {
   // The clock.
 
   #pace(): Pace {
-    if (this.#asIncumbent.ending) return 'hurried';
-    return this.#risen && this.#incumbency.is === 'serving' && this.#generation.workers.settled ? 'idle' : 'busy';
+    if (this.#asIncumbent.backingOut) return 'hurried';
+    const calm = this.#risen ? CALM.includes(this.#incumbency.is) : this.#candidacy.is === 'beside';
+    return calm && this.#generation.workers.settled ? 'idle' : 'busy';
   }
 
   #judge(now: number): void {
@@ -217,7 +222,7 @@ export class Master {
   #reopen(others: 'both' | 'older' | 'none'): void {
     this.#log.reopen();
     this.#generation.workers.reopen();
-    if (others === 'both') this.#asIncumbent.tell({ type: 'reopen' });
+    if (others === 'both') this.#generation.tellSuccessor({ type: 'reopen' });
     if (others !== 'none' && this.#risen) this.#generation.predecessor?.send({ type: 'reopen' });
   }
 
@@ -231,7 +236,7 @@ export class Master {
       this.#log.info('master.exit', 'leaving', { status: departure.status });
       this.#log.flush();
       if (this.#isLast) this.#generation.origin.keeper?.tell({ type: 'exit', status: departure.status });
-      this.#asIncumbent.tell({ type: 'farewell' }, () => this.#departed(departure.status));
+      this.#generation.tellSuccessor({ type: 'farewell' }, () => this.#departed(departure.status));
     });
   }
 

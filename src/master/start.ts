@@ -28,6 +28,7 @@ export async function startMaster(
   deliver: (listener: (signal: MasterSignal) => void) => void,
 ): Promise<number> {
   const { command, handed } = takeHandedOver(read);
+  refuseUndecided(asked, command.env);
   const before = handed.HOLDFAST_HANDOVER === undefined ? undefined : await meetPredecessor(handed, version);
   const base = before?.base ?? process.cwd();
   const settings = resolvePaths(asked, base);
@@ -58,6 +59,15 @@ export async function startMaster(
     master.start();
     deliver((signal) => master?.signal(signal));
   });
+}
+
+/** sd_notify(3): systemd follows the main process from one to the next, but not two for hours. */
+function refuseUndecided({ upgrade }: Settings, env: NodeJS.ProcessEnv): void {
+  if (upgrade === 'auto' || env['NOTIFY_SOCKET'] === undefined) return;
+  throw new HoldfastError(
+    'cannot use --upgrade manual: systemd supervises (NOTIFY_SOCKET is set), and it cannot follow two masters (use --upgrade auto)',
+    EXIT.usage,
+  );
 }
 
 function takeHandedOver({ argv, directory, env }: Command): { readonly command: Command; readonly handed: Handed } {

@@ -3,13 +3,12 @@
  * and known by its channel and its process groups alone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { Channel, type ChannelEnd } from '../channel/channel.js';
 import { claimSuccession, createLease, createSuccession, type Lease } from '../channel/lease.js';
 import {
+  type BoundFile,
   CANDIDATE_FDS,
   FROM_CANDIDATE,
   type FromCandidate,
@@ -17,8 +16,9 @@ import {
   type Handover,
   type ToCandidate,
 } from '../channel/master-messages.js';
-import { HoldfastError, messageOf } from '../errors.js';
+import { HoldfastError } from '../errors.js';
 import { anyAlive, killGroup, killProcess } from '../sys/process-group.js';
+import { LastWords } from './last-words.js';
 
 export interface SuccessorOrder {
   readonly argv: readonly [string, ...string[]];
@@ -39,20 +39,23 @@ export interface SuccessorListener {
   end(how: ChannelEnd): void;
 }
 
-const LAST_WORDS = 2_000;
-
 export class Successor {
+  /** What it wrote to stderr before it could log. */
+  readonly words = new LastWords();
+  /** Of unix sockets that it has bound. */
+  files: readonly BoundFile[] = [];
+  /** Positions of the listeners that it goes on with. */
+  kept: readonly number[] = [];
   /** Its workers' lease, which both masters hold. */
   readonly #lease: Lease = createLease();
   readonly #succession = createSuccession();
-  readonly #words: number | undefined = unlinkedFile();
   readonly #channel: Channel<FromCandidate, ToCandidate>;
   readonly #groups: number[] = [];
   #pid: number | undefined;
   #leaseHeld = true;
 
   constructor(order: SuccessorOrder, listener: SuccessorListener) {
-    const stdio: (number | 'ignore' | 'inherit' | 'pipe')[] = ['ignore', 'inherit', this.#words ?? 'inherit', ...order.listeners];
+    const stdio: (number | 'ignore' | 'inherit' | 'pipe')[] = ['ignore', 'inherit', this.words.fd ?? 'inherit', ...order.listeners];
     const place = (position: number, what: number | 'pipe') => {
       stdio[3 + order.listeners.length + position] = what;
     };
@@ -124,10 +127,9 @@ export class Successor {
     for (const group of this.#groups) killGroup(group);
   }
 
-  /** The master alone. Its workers drain, for nobody holds their lease any more. */
-  behead(): void {
+  /** The master alone: its workers accept until the lease is dropped. */
+  killMaster(): void {
     if (this.#pid !== undefined) killProcess(this.#pid);
-    this.dropLease();
   }
 
   /** True when no process of it is left. */
@@ -143,15 +145,6 @@ export class Successor {
     closeSync(this.#lease.reading);
   }
 
-  /** What it wrote to stderr before it could log. */
-  lastWords(): string {
-    if (this.#words === undefined) return '';
-    const size = fstatSync(this.#words).size;
-    const text = Buffer.alloc(Math.min(size, LAST_WORDS));
-    readSync(this.#words, text, 0, text.length, size - text.length);
-    return text.toString().trim();
-  }
-
   /** Let go of everything that is about it. */
   close(): void {
     this.#channel.close();
@@ -161,7 +154,7 @@ export class Successor {
   #closeDescriptors(): void {
     this.dropLease();
     closeSync(this.#succession);
-    if (this.#words !== undefined) closeSync(this.#words);
+    this.words.close();
   }
 }
 
@@ -171,17 +164,4 @@ function intermediate(argv: readonly [string, ...string[]], descriptors: number)
   const stdio = `Array.from({ length: ${descriptors} }, (_, fd) => fd)`;
   const start = `const [file, ...args] = process.argv.slice(1); require('child_process').spawn(file, args, { stdio: ${stdio} }).unref()`;
   return [process.execPath, '-e', start, '--', ...argv];
-}
-
-/** Where stderr goes until the candidate can speak: a file, so that no process's death is another's broken pipe. */
-function unlinkedFile(): number | undefined {
-  try {
-    const directory = mkdtempSync(join(tmpdir(), 'holdfast-'));
-    const file = openSync(join(directory, 'words'), 'wx+', 0o600);
-    rmSync(directory, { recursive: true });
-    return file;
-  } catch (error) {
-    process.emitWarning(`no file for a candidate's last words: ${messageOf(error)}`);
-    return undefined;
-  }
 }

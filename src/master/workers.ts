@@ -89,6 +89,7 @@ export class Workers {
     const release = this.#release ?? this.#resolve();
     this.#release = release;
     this.#drained = false;
+    const before = this.#current;
     this.#current = this.#newCohort(release, {
       ready: () => this.#listener.ready(),
       accepting: () => this.#listener.accepting(),
@@ -97,7 +98,16 @@ export class Workers {
         this.#listener.failed(status, reason);
       },
     });
+    if (before !== undefined) this.#forget(before);
     this.#current.resize(this.#wanted);
+  }
+
+  /** The workers that were drained, from the release that they ran; ends in `accepting`, also where none were. */
+  bringBack(listeners: readonly Listener[]): void {
+    if (!this.#drained) return this.#listener.accepting();
+    this.#log.info(null, 'starting the workers again');
+    this.start(listeners);
+    this.expose();
   }
 
   expose(): void {

@@ -1,5 +1,18 @@
 /** Every option in one table: the command line, --help and the settings reference are read from it. */
-import { filled, type LogLevel, level, type Parse, port, positive, positiveSeconds, seconds, urlPath, workers } from './values.js';
+import {
+  filled,
+  type LogLevel,
+  level,
+  type Parse,
+  port,
+  positive,
+  positiveSeconds,
+  seconds,
+  type UpgradeMode,
+  upgradeMode,
+  urlPath,
+  workers,
+} from './values.js';
 
 export type { LogLevel } from './values.js';
 
@@ -91,6 +104,13 @@ export const CATALOGUE = {
     sentence: 'Connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn).',
     parse: positive,
   } satisfies Option<number>,
+  upgrade: {
+    flag: 'upgrade',
+    type: 'MODE',
+    initial: 'auto',
+    sentence: 'After USR2: auto commits when the new generation is ready; manual lets both serve until TERM to one of the two masters.',
+    parse: upgradeMode,
+  } satisfies Option<UpgradeMode>,
   upgradeTimeout: {
     flag: 'upgrade-timeout',
     type: 'SEC',

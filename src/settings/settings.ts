@@ -1,6 +1,7 @@
 /** From a command line and an environment to settings. */
 import { type Arguments, takeApart, usage } from './arguments.js';
 import { CATALOGUE, type LogLevel, type Option, type OptionName } from './catalogue.js';
+import type { UpgradeMode } from './values.js';
 
 /** Times are seconds; paths are as they were given. */
 export interface Settings {
@@ -16,6 +17,7 @@ export interface Settings {
   /** Whether --keep-alive was given: only then it overrules the app's own. */
   readonly keepAliveAsked: boolean;
   readonly backlog: number;
+  readonly upgrade: UpgradeMode;
   readonly upgradeTimeout: number;
   readonly bootTimeout: number;
   readonly probe?: string;
@@ -47,6 +49,7 @@ export function readSettings(argv: readonly string[], env: Environment): Request
     keepAlive: texts.last('keepAlive'),
     keepAliveAsked: given.has('keepAlive'),
     backlog: texts.last('backlog'),
+    upgrade: texts.last('upgrade'),
     upgradeTimeout: texts.last('upgradeTimeout'),
     bootTimeout: texts.last('bootTimeout'),
     logLevel: texts.last('logLevel'),

@@ -10,6 +10,8 @@ export type Parse<T> = (text: string, as: string) => T;
 export const LOG_LEVELS = ['debug', 'info', 'warning', 'error', 'critical'] as const;
 export type LogLevel = (typeof LOG_LEVELS)[number];
 
+export type UpgradeMode = 'auto' | 'manual';
+
 /** A timer of more than 2^31 - 1 ms fires at once; this leaves room for what is added to some of them. */
 const MOST_SECONDS = 1_000_000;
 const MOST_WORKERS = 4096;
@@ -30,6 +32,11 @@ export const level: Parse<LogLevel> = (text, as) => {
   const known = LOG_LEVELS.find((each) => each === text.toLowerCase());
   if (known === undefined) throw unusable(as, 'the levels are debug, info, warning, error and critical');
   return known;
+};
+
+export const upgradeMode: Parse<UpgradeMode> = (text, as) => {
+  if (text === 'auto' || text === 'manual') return text;
+  throw unusable(as, 'an upgrade is committed auto or manual');
 };
 
 export const workers: Parse<number> = (text, as) => (text === 'auto' ? processors() : whole(text, as, 1, MOST_WORKERS, ', or auto'));

@@ -3,8 +3,9 @@
  *
  *   first -----------------> exposing -----------> incumbent
  *   loading -> ready -> exposing -> rotating -> incumbent
- *      |         |         the incumbent died before commit:
- *      +---------+-> claiming -> alone -> exposing ...
+ *      |         |  by hand:  +-> beside -> rotating ...
+ *      |         |                  |  the incumbent died before commit:
+ *      +---------+------------------+-> claiming -> alone -> exposing ...
  */
 import { CANDIDATE_PATIENCE } from './limits.js';
 import { ignore, type Refusal, refuse, type Step, type Table, take, to } from './step.js';
@@ -14,13 +15,20 @@ export type Candidacy =
   | { readonly is: 'first' }
   | { readonly is: 'loading'; readonly deadline: number }
   | { readonly is: 'ready'; readonly deadline: number }
-  /** `claimed`: the pidfile is ours already, for the incumbent died before commit. `stop`: an order to follow once in charge. */
-  | { readonly is: 'exposing'; readonly claimed: boolean; readonly stop: Stop }
+  /** `stop`: an order to follow once in charge. */
+  | { readonly is: 'exposing'; readonly to: Purpose; readonly stop: Stop }
+  /** By hand: it serves beside the incumbent, until somebody decides. */
+  | { readonly is: 'beside' }
+  /** By hand: it was told to stop, and serves until the incumbent can do without it. */
+  | { readonly is: 'withdrawing' }
   | { readonly is: 'rotating'; readonly stop: Stop }
-  | { readonly is: 'claiming'; readonly loaded: boolean }
+  | { readonly is: 'claiming'; readonly loaded: boolean; readonly stop: Stop }
   | { readonly is: 'alone' }
   | { readonly is: 'incumbent' }
   | { readonly is: 'leaving' };
+
+/** What its workers accept for: to be in charge, with nobody before it (any more), by the incumbent's leave; or beside that, by hand. */
+type Purpose = 'reign' | 'succeed' | 'try';
 
 export type Stop = 'none' | 'graceful' | 'quick';
 
@@ -28,6 +36,8 @@ export type CandidacyEvent =
   /** All workers are loaded and probed. */
   | { readonly event: 'loaded' }
   | { readonly event: 'loadFailed'; readonly status: number; readonly reason: string }
+  /** By hand: accept beside the incumbent. */
+  | { readonly event: 'show' }
   | { readonly event: 'commit' }
   | { readonly event: 'cancel'; readonly reason: string }
   /** The incumbent's channel is at its end. */
@@ -49,6 +59,9 @@ export type CandidacyEffect =
   | { readonly do: 'sayReady' }
   | { readonly do: 'sayFailed'; readonly status: number; readonly reason: string }
   | { readonly do: 'expose' }
+  | { readonly do: 'sayBeside' }
+  /** Ask the incumbent to do without this candidate. */
+  | { readonly do: 'withdraw' }
   | { readonly do: 'rotate' }
   | { readonly do: 'claim' }
   /** Start the workers that failed again, after a while. */
@@ -60,20 +73,37 @@ export type CandidacyEffect =
 type State = Candidacy;
 type Outcome = Step<State, CandidacyEffect>;
 
+const STOPPED = 'was told to stop';
+
 const refused = refuse('this master is not in charge yet');
-const leave = (status: number, reason: string): Outcome => to<State, CandidacyEffect>({ is: 'leaving' }, { do: 'leave', status, reason });
+const step = (state: State, ...effects: readonly CandidacyEffect[]): Outcome => to<State, CandidacyEffect>(state, ...effects);
+const leave = (status: number, reason: string): Outcome => step({ is: 'leaving' }, { do: 'leave', status, reason });
 const fail = (status: number, reason: string): Outcome =>
-  to<State, CandidacyEffect>({ is: 'leaving' }, { do: 'sayFailed', status, reason }, { do: 'leave', status, reason });
-const stopped = (): Outcome => fail(0, 'was told to stop');
-const nonsense = (): Outcome => leave(1, 'the incumbent said "commit" out of turn');
+  step({ is: 'leaving' }, { do: 'sayFailed', status, reason }, { do: 'leave', status, reason });
+const stopped = (): Outcome => fail(0, STOPPED);
+const nonsense = (): Outcome => leave(1, 'the incumbent said "commit" or "show" out of turn');
 const order = (quick: boolean): Stop => (quick ? 'quick' : 'graceful');
-const claim = (loaded: boolean): Outcome => to<State, CandidacyEffect>({ is: 'claiming', loaded }, { do: 'claim' });
-const takeCharge = (stop: Stop): Outcome => to<State, CandidacyEffect>({ is: 'incumbent' }, { do: 'takeCharge', stop });
-const exposeAlone = (): Outcome => to<State, CandidacyEffect>({ is: 'exposing', claimed: true, stop: 'none' }, { do: 'expose' });
+const claim = (loaded: boolean, stop: Stop = 'none'): Outcome => step({ is: 'claiming', loaded, stop }, { do: 'claim' });
+const takeCharge = (stop: Stop): Outcome => step({ is: 'incumbent' }, { do: 'takeCharge', stop });
+const expose = (to: Purpose, stop: Stop = 'none'): Outcome => step({ is: 'exposing', to, stop }, { do: 'expose' });
+const reign = (): Outcome => expose('reign');
+const rotate = (stop: Stop): Outcome => step({ is: 'rotating', stop }, { do: 'rotate' });
+const withdraw = (): Outcome => step({ is: 'withdrawing' }, { do: 'withdraw' });
+const cancelled = (_state: State, { reason }: { readonly reason: string }): Outcome => leave(1, reason);
+
+const exposed = {
+  reign: takeCharge,
+  succeed: rotate,
+  try: (stop: Stop): Outcome => {
+    if (stop === 'quick') return stopped();
+    return stop === 'graceful' ? withdraw() : step({ is: 'beside' }, { do: 'sayBeside' });
+  },
+} as const satisfies Readonly<Record<Purpose, (stop: Stop) => Outcome>>;
 
 const quiet = {
   loaded: ignore,
   loadFailed: ignore,
+  show: nonsense,
   commit: nonsense,
   cancel: ignore,
   gone: ignore,
@@ -90,7 +120,7 @@ const quiet = {
 
 const waiting = {
   ...quiet,
-  cancel: (_state: State, { reason }: { readonly reason: string }) => leave(1, reason),
+  cancel: cancelled,
   loadFailed: (_state: State, { status, reason }: { readonly status: number; readonly reason: string }) => fail(status, reason),
   deadline: () => leave(1, 'heard nothing from the incumbent until long after the deadline'),
   stop: stopped,
@@ -99,28 +129,47 @@ const waiting = {
 const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
   first: {
     ...quiet,
-    loaded: exposeAlone,
+    loaded: reign,
     loadFailed: (_state, { status, reason }) => leave(status, reason),
-    stop: () => leave(0, 'was told to stop'),
+    stop: () => leave(0, STOPPED),
     upgrade: refuse('the master is still starting'),
   },
   loading: {
     ...waiting,
-    loaded: ({ deadline }) => to<State, CandidacyEffect>({ is: 'ready', deadline }, { do: 'sayReady' }),
+    loaded: ({ deadline }) => step({ is: 'ready', deadline }, { do: 'sayReady' }),
     gone: () => claim(false),
   },
   ready: {
     ...waiting,
-    commit: () => to<State, CandidacyEffect>({ is: 'exposing', claimed: false, stop: 'none' }, { do: 'expose' }),
+    show: () => expose('try'),
+    commit: () => expose('succeed'),
     gone: () => claim(true),
   },
   exposing: {
     ...quiet,
     // After commit there is no way back but the incumbent's: should it be gone, we go on and take its place.
     stop: (state, { quick }) => to({ ...state, stop: order(quick) }),
-    exposed: (state) =>
-      state.claimed ? takeCharge(state.stop) : to<State, CandidacyEffect>({ is: 'rotating', stop: state.stop }, { do: 'rotate' }),
+    cancel: (state, event) => (state.to === 'try' ? cancelled(state, event) : ignore(state)),
+    gone: (state) => (state.to === 'try' ? claim(true, state.stop) : ignore(state)),
+    exposed: (state) => exposed[state.to](state.stop),
     exposeFailed: (_state, { reason }) => fail(1, reason),
+  },
+  beside: {
+    ...quiet,
+    commit: () => rotate('none'),
+    cancel: cancelled,
+    gone: () => claim(true),
+    stop: (_state, { quick }) => (quick ? stopped() : withdraw()),
+    // It may be hours until somebody decides.
+    reload: refused,
+  },
+  withdrawing: {
+    ...quiet,
+    commit: () => rotate('graceful'),
+    cancel: cancelled,
+    gone: () => claim(true, 'graceful'),
+    stop: (state, { quick }) => (quick ? stopped() : ignore(state)),
+    reload: refused,
   },
   rotating: {
     ...quiet,
@@ -130,23 +179,23 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
   },
   claiming: {
     ...quiet,
-    loaded: () => to({ is: 'claiming', loaded: true }),
-    loadFailed: (_state, { reason }) => to<State, CandidacyEffect>({ is: 'claiming', loaded: false }, { do: 'retry', reason }),
+    loaded: (state) => to({ ...state, loaded: true }),
+    loadFailed: (state, { reason }) => step({ ...state, loaded: false }, { do: 'retry', reason }),
     exposeFailed: (_state, { reason }) => leave(1, reason),
-    stop: () => leave(0, 'was told to stop'),
-    claimed: (state, { ours }) => {
+    stop: () => leave(0, STOPPED),
+    claimed: ({ loaded, stop }, { ours }) => {
       if (!ours) return leave(1, 'the incumbent died and somebody else took its place');
-      return state.loaded ? exposeAlone() : to({ is: 'alone' });
+      return loaded ? expose('reign', stop) : to({ is: 'alone' });
     },
   },
   alone: {
     ...quiet,
-    loaded: exposeAlone,
-    loadFailed: (state, { reason }) => to<State, CandidacyEffect>(state, { do: 'retry', reason }),
-    stop: () => leave(0, 'was told to stop'),
+    loaded: reign,
+    loadFailed: (state, { reason }) => step(state, { do: 'retry', reason }),
+    stop: () => leave(0, STOPPED),
   },
-  incumbent: { ...quiet, commit: ignore, stop: ignore, upgrade: ignore },
-  leaving: { ...quiet, commit: ignore, stop: ignore, upgrade: ignore },
+  incumbent: { ...quiet, show: ignore, commit: ignore, stop: ignore, upgrade: ignore },
+  leaving: { ...quiet, show: ignore, commit: ignore, stop: ignore, upgrade: ignore },
 };
 
 /** A candidate that has `deadline` milliseconds from `now` on, as its incumbent counts them. */

@@ -1,12 +1,15 @@
 /**
- * A master from the moment when it is in charge to its exit: incumbent, then retiree. Pure.
+ * A master from the moment when it is in charge to its exit: incumbent, then retiree. What it may be, hear and do; incumbency-table.ts
+ * says what follows from what. Pure.
  *
- *   serving -> launching -> preparing -> releasing -> committing -> retiring -> released -> left
- *      ^           |            |            |             |           |
- *      +---------- reverting <--+------------+-------------+           +-> restoring -> returning -> serving
+ *   serving -> launching -> preparing ------------------------> releasing -> committing -> retiring -> released -> left
+ *      ^           |            |  --upgrade manual:              |  ^            |           |
+ *      |           |            +----> showing -> deciding -------|--+            |           |
+ *      |           |            |         |           |           |               |           |
+ *      +-- reverting <----------+-----------------------(unseen)--+               |           +-> restoring -> returning -> serving
+ *              ^----- recovering <--------+-----------+--(exposed)----------------+
  */
-import { COMMIT_LIMIT } from './limits.js';
-import { ignore, type Refusal, refuse, type Step, type Table, take, to } from './step.js';
+import type { Refusal } from './step.js';
 
 interface Underway {
   /** Monotonic milliseconds. */
@@ -15,14 +18,31 @@ interface Underway {
   readonly hup: boolean;
 }
 
+/** `beside`: an upgrade by hand, whose candidate serves beside us already. */
+interface Decided {
+  readonly beside: boolean;
+}
+
+/**
+ * How a candidate that failed is ended: `kill` all of it, for it serves nobody; `behead` its master, so that its workers drain;
+ * `dismiss` it, for it asked to leave.
+ */
+export type End = 'kill' | 'behead' | 'dismiss';
+
 export type Incumbency =
   | { readonly is: 'serving' }
   | { readonly is: 'reloading'; readonly hup: boolean; readonly upgrade: boolean }
   | ({ readonly is: 'launching' } & Underway)
   | ({ readonly is: 'preparing' } & Underway)
-  | ({ readonly is: 'releasing' } & Underway)
+  /** By hand: the candidate's workers begin to accept. `commit`: the decision came before that. */
+  | ({ readonly is: 'showing'; readonly commit: boolean } & Underway)
+  /** By hand: both generations serve, for as long as the operator likes. */
+  | { readonly is: 'deciding'; readonly hup: boolean }
+  | ({ readonly is: 'releasing' } & Underway & Decided)
   /** `stop`: an order that was passed to the candidate, and is ours again if it does not live to follow it. */
-  | ({ readonly is: 'committing'; readonly stop: 'none' | 'graceful' | 'quick' } & Underway)
+  | ({ readonly is: 'committing'; readonly stop: Stop } & Underway & Decided)
+  /** The candidate's workers may serve somebody: before they drain, ours accept, even where a WINCH had drained them. */
+  | { readonly is: 'recovering'; readonly reason: string; readonly hup: boolean; readonly end: End }
   | { readonly is: 'reverting'; readonly reason: string; readonly hup: boolean }
   | { readonly is: 'retiring' }
   | { readonly is: 'released' }
@@ -31,6 +51,8 @@ export type Incumbency =
   /** `reverting`: why a candidate is being ended at the same time. */
   | { readonly is: 'stopping'; readonly quick: boolean; readonly reverting: string | null }
   | { readonly is: 'left' };
+
+export type Stop = 'none' | 'graceful' | 'quick';
 
 export type IncumbencyEvent =
   | { readonly event: 'upgrade' }
@@ -42,6 +64,10 @@ export type IncumbencyEvent =
   | { readonly event: 'reloaded' }
   | { readonly event: 'hello' }
   | { readonly event: 'ready' }
+  /** By hand: the candidate's workers accept. */
+  | { readonly event: 'beside' }
+  /** By hand: the candidate was told to stop, and waits until it can be done without. */
+  | { readonly event: 'withdraw' }
   | { readonly event: 'serving' }
   /** The candidate said that it cannot, or sent nonsense. */
   | { readonly event: 'failed'; readonly reason: string }
@@ -53,6 +79,8 @@ export type IncumbencyEvent =
   | { readonly event: 'retireesReleased' }
   /** Our successor wants our word. */
   | { readonly event: 'release' }
+  /** Nobody waits any more on a listener that nobody goes on with. */
+  | { readonly event: 'emptied' }
   /** Whether our place could be taken back from a dead successor. */
   | { readonly event: 'restored'; readonly ours: boolean }
   /** All the workers that we want accept. */
@@ -65,14 +93,25 @@ export type IncumbencyEffect =
   | Refusal
   | { readonly do: 'reload' }
   | { readonly do: 'drainWorkers' }
+  /** Workers of the release that this generation runs, if they were drained; ends in `accepting` either way. */
+  | { readonly do: 'bringBack' }
   | { readonly do: 'launch' }
+  /** By hand: the candidate's workers may accept. */
+  | { readonly do: 'show' }
+  /** By hand: it serves beside us; say how to decide. */
+  | { readonly do: 'askOperator' }
   | { readonly do: 'releaseRetirees' }
   | { readonly do: 'commit' }
-  /** End the candidate. `exposed`: its workers may serve somebody, so they drain. */
-  | { readonly do: 'revert'; readonly exposed: boolean; readonly reason: string }
+  /** A candidate that failed after it was exposed: its master ends now, and everything names us. */
+  | { readonly do: 'depose' }
+  /** End the candidate; in `cleared` when nothing of it is left. */
+  | { readonly do: 'revert'; readonly end: End }
   | { readonly do: 'rolledBack'; readonly reason: string }
   | { readonly do: 'pass'; readonly signal: 'SIGUSR2' | 'SIGHUP' | 'SIGTERM' | 'SIGINT' }
+  /** Be a retiree. What nobody goes on with is served until it is empty: ends in `emptied`. */
   | { readonly do: 'retire' }
+  /** Give that up, and drain. */
+  | { readonly do: 'dropAndDrain' }
   | { readonly do: 'giveWord' }
   | { readonly do: 'restore' }
   | { readonly do: 'comeBack' }
@@ -80,229 +119,8 @@ export type IncumbencyEffect =
   | { readonly do: 'dropSuccessor' }
   /** We are in charge again only to stop: what is ours alone is to be tidied up by us. */
   | { readonly do: 'takeBack' }
+  /** Whoever waits is served first, unless it is quick: ends in `emptied`. */
   | { readonly do: 'stop'; readonly quick: boolean }
+  /** Listen no more, and drain. */
+  | { readonly do: 'closeAndDrain' }
   | { readonly do: 'leave' };
-
-type State = Incumbency;
-type Outcome = Step<State, IncumbencyEffect>;
-
-const STOPPED = 'the master was told to stop';
-const TOO_LATE = 'the candidate was not ready within --upgrade-timeout';
-const UNRELEASED = 'the generation before did not answer within --upgrade-timeout (is it stopped?)';
-const busy = refuse('an upgrade is under way');
-
-function launch(hup: boolean, now: number, upgradeTimeout: number): Outcome {
-  return to<State, IncumbencyEffect>({ is: 'launching', deadline: now + upgradeTimeout, hup }, { do: 'launch' });
-}
-
-function revert(state: { readonly hup: boolean }, reason: string): Outcome {
-  return to<State, IncumbencyEffect>({ is: 'reverting', reason, hup: state.hup }, { do: 'revert', exposed: false, reason });
-}
-
-/** The candidate failed after commit: its workers may serve somebody already. */
-function revertExposed(state: Extract<State, { readonly is: 'committing' }>, reason: string): Outcome {
-  const end = { do: 'revert', exposed: true, reason } as const;
-  if (state.stop === 'none') return to<State, IncumbencyEffect>({ is: 'reverting', reason, hup: state.hup }, end);
-  const quick = state.stop === 'quick';
-  return to<State, IncumbencyEffect>({ is: 'stopping', quick, reverting: reason }, end, { do: 'stop', quick });
-}
-
-const stop = (_state: State, { quick }: { readonly quick: boolean }): Outcome =>
-  to<State, IncumbencyEffect>({ is: 'stopping', quick, reverting: null }, { do: 'stop', quick });
-
-/** The order of TERM before commit: cancel the upgrade, then stop. */
-const cancelAndStop = (_state: State, { quick }: { readonly quick: boolean }): Outcome =>
-  to<State, IncumbencyEffect>(
-    { is: 'stopping', quick, reverting: STOPPED },
-    { do: 'revert', exposed: false, reason: STOPPED },
-    { do: 'stop', quick },
-  );
-
-const pass =
-  (signal: 'SIGUSR2' | 'SIGHUP') =>
-  (state: State): Outcome =>
-    to<State, IncumbencyEffect>(state, { do: 'pass', signal });
-const rememberHup = <S extends { readonly hup: boolean }>(state: S): Step<S, never> => ignore({ ...state, hup: true });
-const nonsense =
-  (said: string) =>
-  (state: { readonly hup: boolean }): Outcome =>
-    revert(state, `the candidate said "${said}" out of turn`);
-const failed = (state: { readonly hup: boolean }, event: { readonly reason: string }): Outcome => revert(state, event.reason);
-const diedBefore =
-  (what: string) =>
-  (state: { readonly hup: boolean }): Outcome =>
-    revert(state, `the candidate died before it ${what}`);
-/** A HUP that came before it is overruled. */
-const drainNow = <S extends { readonly hup: boolean }>(state: S): Step<S, IncumbencyEffect> =>
-  to<S, IncumbencyEffect>({ ...state, hup: false }, { do: 'drainWorkers' });
-const notServing = refuse('this master is not the one that serves');
-const giveWord = (state: State): Outcome => to<State, IncumbencyEffect>(state, { do: 'giveWord' });
-const leave = (): Outcome => to<State, IncumbencyEffect>({ is: 'left' }, { do: 'leave' });
-
-/** After a roll-back or a return: the HUP that came meanwhile is ours. */
-function resume(hup: boolean, ...effects: readonly IncumbencyEffect[]): Outcome {
-  return hup
-    ? to<State, IncumbencyEffect>({ is: 'reloading', hup: false, upgrade: false }, ...effects, { do: 'reload' })
-    : to<State, IncumbencyEffect>({ is: 'serving' }, ...effects);
-}
-
-/** Events that only a master with a candidate, a successor or a reload can get. */
-const quiet = {
-  reloaded: ignore,
-  hello: ignore,
-  ready: ignore,
-  serving: ignore,
-  failed: ignore,
-  gone: ignore,
-  cleared: ignore,
-  retireesReleased: ignore,
-  release: ignore,
-  restored: ignore,
-  accepting: ignore,
-  deadline: ignore,
-  empty: ignore,
-} as const;
-
-function table(upgradeTimeout: number): Table<State, IncumbencyEvent, IncumbencyEffect> {
-  const loading = {
-    ...quiet,
-    upgrade: busy,
-    reload: rememberHup,
-    drain: drainNow,
-    stop: cancelAndStop,
-    failed,
-    serving: nonsense('serving'),
-    release: nonsense('release'),
-    deadline: (state: { readonly hup: boolean }) => revert(state, TOO_LATE),
-  };
-  return {
-    serving: {
-      ...quiet,
-      upgrade: (_state, _event, now) => launch(false, now, upgradeTimeout),
-      reload: () => to<State, IncumbencyEffect>({ is: 'reloading', hup: false, upgrade: false }, { do: 'reload' }),
-      drain: (state) => to<State, IncumbencyEffect>(state, { do: 'drainWorkers' }),
-      stop,
-    },
-    reloading: {
-      ...quiet,
-      upgrade: (state) => (state.upgrade ? busy(state) : to({ ...state, upgrade: true })),
-      reload: rememberHup,
-      drain: drainNow,
-      stop,
-      reloaded: (state, _event, now) => (state.upgrade ? launch(state.hup, now, upgradeTimeout) : resume(state.hup)),
-    },
-    launching: {
-      ...loading,
-      hello: (state) => to({ ...state, is: 'preparing' }),
-      ready: nonsense('ready'),
-      gone: diedBefore('said hello'),
-    },
-    preparing: {
-      ...loading,
-      hello: nonsense('hello'),
-      ready: (state) => to<State, IncumbencyEffect>({ ...state, is: 'releasing' }, { do: 'releaseRetirees' }),
-      gone: diedBefore('was ready'),
-    },
-    releasing: {
-      ...loading,
-      hello: nonsense('hello'),
-      ready: nonsense('ready'),
-      deadline: (state) => revert(state, UNRELEASED),
-      retireesReleased: (state, _event, now) =>
-        to<State, IncumbencyEffect>({ ...state, is: 'committing', deadline: now + COMMIT_LIMIT, stop: 'none' }, { do: 'commit' }),
-      gone: diedBefore('was committed'),
-    },
-    committing: {
-      ...quiet,
-      upgrade: busy,
-      reload: rememberHup,
-      drain: drainNow,
-      stop: (state, { quick }) =>
-        to<State, IncumbencyEffect>({ ...state, stop: quick ? 'quick' : 'graceful' }, { do: 'pass', signal: quick ? 'SIGINT' : 'SIGTERM' }),
-      hello: (state) => revertExposed(state, 'the candidate said "hello" out of turn'),
-      ready: (state) => revertExposed(state, 'the candidate said "ready" out of turn'),
-      release: (state) => revertExposed(state, 'the candidate said "release" out of turn'),
-      serving: (state) =>
-        state.hup
-          ? to<State, IncumbencyEffect>({ is: 'retiring' }, { do: 'retire' }, { do: 'pass', signal: 'SIGHUP' })
-          : to<State, IncumbencyEffect>({ is: 'retiring' }, { do: 'retire' }),
-      failed: (state, { reason }) => revertExposed(state, reason),
-      gone: (state) => revertExposed(state, 'the candidate died between commit and serving'),
-      deadline: (state) => revertExposed(state, 'the candidate did not serve within 10 s of the commit'),
-    },
-    reverting: {
-      ...quiet,
-      upgrade: busy,
-      reload: rememberHup,
-      drain: drainNow,
-      stop: (state, { quick }) => to<State, IncumbencyEffect>({ is: 'stopping', quick, reverting: state.reason }, { do: 'stop', quick }),
-      // It was not known by pid when it was killed: now it is.
-      hello: (state) => to<State, IncumbencyEffect>(state, { do: 'revert', exposed: false, reason: state.reason }),
-      cleared: (state) => resume(state.hup, { do: 'rolledBack', reason: state.reason }),
-    },
-    retiring: {
-      ...quiet,
-      upgrade: pass('SIGUSR2'),
-      reload: pass('SIGHUP'),
-      drain: notServing,
-      stop,
-      release: () => to<State, IncumbencyEffect>({ is: 'released' }, { do: 'giveWord' }),
-      gone: () => to<State, IncumbencyEffect>({ is: 'restoring', hup: false }, { do: 'restore' }),
-      empty: leave,
-    },
-    released: {
-      ...quiet,
-      upgrade: pass('SIGUSR2'),
-      reload: pass('SIGHUP'),
-      drain: notServing,
-      stop,
-      release: giveWord,
-      empty: leave,
-    },
-    restoring: {
-      ...quiet,
-      upgrade: refuse('the successor died a moment ago'),
-      reload: rememberHup,
-      drain: notServing,
-      stop,
-      restored: (state, { ours }) =>
-        ours
-          ? to<State, IncumbencyEffect>({ is: 'returning', hup: state.hup }, { do: 'comeBack' })
-          : to<State, IncumbencyEffect>({ is: 'released' }, { do: 'giveWord' }),
-    },
-    returning: {
-      ...quiet,
-      upgrade: refuse('the workers of this master are starting again'),
-      reload: rememberHup,
-      drain: refuse('the workers of this master are starting again'),
-      stop: (state, event) => {
-        const stopped = stop(state, event);
-        return { ...stopped, effects: [{ do: 'dropSuccessor' }, ...stopped.effects] };
-      },
-      accepting: (state) => resume(state.hup, { do: 'dropSuccessor' }),
-    },
-    stopping: {
-      ...quiet,
-      upgrade: refuse('the master is stopping'),
-      reload: refuse('the master is stopping'),
-      drain: ignore,
-      restored: (state, { ours }) => (ours ? to<State, IncumbencyEffect>(state, { do: 'takeBack' }) : ignore(state)),
-      stop: (state, { quick }) =>
-        quick && !state.quick ? to<State, IncumbencyEffect>({ ...state, quick }, { do: 'stop', quick }) : ignore(state),
-      hello: (state) => to<State, IncumbencyEffect>(state, { do: 'revert', exposed: false, reason: state.reverting ?? STOPPED }),
-      cleared: (state) =>
-        state.reverting === null
-          ? ignore(state)
-          : to<State, IncumbencyEffect>({ ...state, reverting: null }, { do: 'rolledBack', reason: state.reverting }),
-      release: giveWord,
-      empty: leave,
-    },
-    left: { ...quiet, upgrade: ignore, reload: ignore, drain: ignore, stop: ignore },
-  };
-}
-
-/** The step function of a master whose upgrades have `upgradeTimeout` milliseconds from USR2 to *ready*. */
-export function incumbencyOf(upgradeTimeout: number): (state: Incumbency, event: IncumbencyEvent, now: number) => Outcome {
-  const cells = table(upgradeTimeout);
-  return (state, event, now) => take(cells, state, event, now);
-}

@@ -32,6 +32,7 @@ test('an app alone gets the defaults', (t) => {
     keepAlive: 5,
     keepAliveAsked: false,
     backlog: 2048,
+    upgrade: 'auto',
     upgradeTimeout: 60,
     bootTimeout: 60,
     logLevel: 'info',
@@ -41,7 +42,7 @@ test('an app alone gets the defaults', (t) => {
 
 test('every option is understood', (t) => {
   const argv =
-    '-b :1 --bind unix:/s -w 2 -p p -n shop -t 0 --graceful-timeout 1.5 --keep-alive 7 --backlog 9 --upgrade-timeout 10 --boot-timeout 11 ' +
+    '-b :1 --bind unix:/s -w 2 -p p -n shop -t 0 --graceful-timeout 1.5 --keep-alive 7 --backlog 9 --upgrade manual --upgrade-timeout 10 --boot-timeout 11 ' +
     '--probe /up --chdir / --log-level debug --log-file l app.js#x';
   t.deepEqual(settings(argv.split(' ')), {
     app: 'app.js#x',
@@ -54,6 +55,7 @@ test('every option is understood', (t) => {
     keepAlive: 7,
     keepAliveAsked: true,
     backlog: 9,
+    upgrade: 'manual',
     upgradeTimeout: 10,
     bootTimeout: 11,
     probe: '/up',

@@ -80,3 +80,47 @@ test("a candidate that hears nothing leaves five seconds after the incumbent's d
   t.deepEqual(newCandidacy(100, 60_000), { is: 'loading', deadline: 60_100 + CANDIDATE_PATIENCE });
   t.is(tell(loading, { event: 'deadline' }).state.is, 'leaving');
 });
+
+// By hand.
+
+const show = { event: 'show' } as const;
+const commit = { event: 'commit' } as const;
+const exposed = { event: 'exposed' } as const;
+
+test('by hand: it accepts beside the incumbent, and the commit is only the rotation', (t) => {
+  const { state, done } = tell(loading, loaded, show, exposed);
+  t.deepEqual({ state, done }, { state: { is: 'beside' }, done: ['sayReady', 'expose', 'sayBeside'] });
+  t.deepEqual(tell(state, { event: 'deadline' }), { state, done: [] });
+  t.deepEqual(tell(state, commit, { event: 'rotated' }), { state: { is: 'incumbent' }, done: ['rotate', 'takeCharge'] });
+});
+
+test('by hand: TERM asks to withdraw, and it serves until it is let go', (t) => {
+  const { state, done } = tell({ is: 'beside' }, term);
+  t.deepEqual(done, ['withdraw']);
+  t.deepEqual(tell(state, { event: 'cancel', reason: 'x' }).done, ['leave']);
+  t.deepEqual(tell({ is: 'exposing', to: 'try', stop: 'none' }, term, exposed).done, ['withdraw']);
+});
+
+test('by hand: one that is to withdraw and is committed stops when it is in charge', (t) => {
+  t.deepEqual(candidacy({ is: 'rotating', stop: 'graceful' }, { event: 'rotated' }, 0).effects, [{ do: 'takeCharge', stop: 'graceful' }]);
+  t.deepEqual(tell({ is: 'withdrawing' }, commit).state, { is: 'rotating', stop: 'graceful' });
+});
+
+test('by hand: INT leaves at once', (t) => {
+  t.deepEqual(tell({ is: 'beside' }, { event: 'stop', quick: true }).done, ['sayFailed', 'leave']);
+});
+
+test('by hand: an incumbent that dies is succeeded, whatever stage the candidate is in', (t) => {
+  const won = [gone, { event: 'claimed', ours: true }, exposed] as const;
+  for (const state of [
+    { is: 'exposing', to: 'try', stop: 'none' },
+    { is: 'beside' },
+    { is: 'withdrawing' },
+  ] as const satisfies readonly Candidacy[])
+    t.deepEqual(tell(state, ...won).done, ['claim', 'expose', 'takeCharge'], state.is);
+  t.deepEqual(tell({ is: 'withdrawing' }, gone).state, { is: 'claiming', loaded: true, stop: 'graceful' });
+});
+
+test('by hand: orders for the one in charge are refused', (t) => {
+  for (const event of ['upgrade', 'reload', 'drain'] as const) t.deepEqual(tell({ is: 'beside' }, { event }).done, ['refuse']);
+});

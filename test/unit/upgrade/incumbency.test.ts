@@ -1,11 +1,27 @@
 import test from 'ava';
-import { type Incumbency, type IncumbencyEffect, type IncumbencyEvent, incumbencyOf } from '#src/upgrade/incumbency.js';
+import type { Incumbency, IncumbencyEffect, IncumbencyEvent } from '#src/upgrade/incumbency.js';
+import { incumbencyOf } from '#src/upgrade/incumbency-table.js';
 import { COMMIT_LIMIT } from '#src/upgrade/limits.js';
 
-const step = incumbencyOf(60_000);
+const step = incumbencyOf({ timeout: 60_000, manual: false });
+const byHand = incumbencyOf({ timeout: 60_000, manual: true });
+
+interface Told {
+  readonly state: Incumbency;
+  readonly done: readonly string[];
+}
 
 /** Let the events happen one after the other, one millisecond apart, and name the effects. */
-function tell(from: Incumbency, ...events: readonly IncumbencyEvent[]): { readonly state: Incumbency; readonly done: readonly string[] } {
+function tell(from: Incumbency, ...events: readonly IncumbencyEvent[]): Told {
+  return tellBy(step, from, events);
+}
+
+/** The same for a master with `--upgrade manual`. */
+function tellByHand(from: Incumbency, ...events: readonly IncumbencyEvent[]): Told {
+  return tellBy(byHand, from, events);
+}
+
+function tellBy(step: typeof byHand, from: Incumbency, events: readonly IncumbencyEvent[]): Told {
   let state = from;
   const done: string[] = [];
   for (const [now, event] of events.entries()) {
@@ -29,8 +45,13 @@ const STATES: readonly Incumbency[] = [
   { is: 'reloading', hup: false, upgrade: false },
   { is: 'launching', deadline: 10, hup: false },
   { is: 'preparing', deadline: 10, hup: false },
-  { is: 'releasing', deadline: 10, hup: false },
-  { is: 'committing', deadline: 10, hup: false, stop: 'none' },
+  { is: 'showing', deadline: 10, hup: false, commit: false },
+  { is: 'deciding', hup: false },
+  { is: 'releasing', deadline: 10, hup: false, beside: false },
+  { is: 'releasing', deadline: 10, hup: false, beside: true },
+  { is: 'committing', deadline: 10, hup: false, stop: 'none', beside: false },
+  { is: 'committing', deadline: 10, hup: false, stop: 'none', beside: true },
+  { is: 'recovering', reason: 'x', hup: false, end: 'behead' },
   { is: 'reverting', reason: 'x', hup: false },
   { is: 'retiring' },
   { is: 'released' },
@@ -48,12 +69,15 @@ const EVENTS: readonly IncumbencyEvent[] = [
   { event: 'reloaded' },
   hello,
   ready,
+  { event: 'beside' },
+  { event: 'withdraw' },
   { event: 'serving' },
   { event: 'failed', reason: 'x' },
   gone,
   { event: 'cleared' },
   released,
   { event: 'release' },
+  { event: 'emptied' },
   { event: 'restored', ours: true },
   { event: 'restored', ours: false },
   { event: 'accepting' },
@@ -62,9 +86,19 @@ const EVENTS: readonly IncumbencyEvent[] = [
 ];
 
 test('an upgrade goes through its steps in order and ends with a farewell', (t) => {
-  const { state, done } = tell(serving, upgrade, hello, ready, released, { event: 'serving' }, { event: 'release' }, { event: 'empty' });
+  const { state, done } = tell(
+    serving,
+    upgrade,
+    hello,
+    ready,
+    released,
+    { event: 'serving' },
+    { event: 'emptied' },
+    { event: 'release' },
+    { event: 'empty' },
+  );
   t.is(state.is, 'left');
-  t.deepEqual(done, ['launch', 'releaseRetirees', 'commit', 'retire', 'giveWord', 'leave']);
+  t.deepEqual(done, ['launch', 'releaseRetirees', 'commit', 'retire', 'dropAndDrain', 'giveWord', 'leave']);
 });
 
 test('every state answers every event, and none is left without a way on', (t) => {
@@ -77,7 +111,7 @@ test('only "releasing" commits, and only after the retirees gave their word', (t
       (event) => `${state.is} ${event.event}`,
     ),
   );
-  t.deepEqual(committing, ['releasing retireesReleased']);
+  t.deepEqual(committing, ['releasing retireesReleased', 'releasing retireesReleased']);
 });
 
 test('only a retiree that has not given its word returns', (t) => {
@@ -127,9 +161,10 @@ test('a candidate is given the upgrade timeout, and ten seconds from commit to s
 });
 
 test('a failure after commit reverts what may serve somebody already', (t) => {
-  const committing: Incumbency = { is: 'committing', deadline: 10, hup: false, stop: 'none' };
-  const { effects } = step(committing, gone, 0);
-  t.deepEqual(effects, [{ do: 'revert', exposed: true, reason: 'the candidate died between commit and serving' }]);
+  const committing: Incumbency = { is: 'committing', deadline: 10, hup: false, stop: 'none', beside: false };
+  const { state, done } = tell(committing, gone, { event: 'accepting' });
+  t.deepEqual(done, ['depose', 'bringBack', 'revert']);
+  t.deepEqual(state, { is: 'reverting', reason: 'the candidate died between commit and serving', hup: false });
 });
 
 test('TERM before commit cancels the upgrade and stops', (t) => {
@@ -140,7 +175,7 @@ test('TERM before commit cancels the upgrade and stops', (t) => {
 test('TERM between commit and serving is passed on, and comes back if the candidate does not live to follow it', (t) => {
   const committed = [upgrade, hello, ready, released, term] as const;
   t.is(tell(serving, ...committed).done.at(-1), 'pass');
-  t.deepEqual(tell(serving, ...committed, gone).done.slice(-2), ['revert', 'stop']);
+  t.deepEqual(tell(serving, ...committed, gone).done.slice(-3), ['depose', 'revert', 'stop']);
 });
 
 test('USR2 and HUP to a retiree are passed on', (t) => {
@@ -150,7 +185,7 @@ test('USR2 and HUP to a retiree are passed on', (t) => {
 
 test("a retiree that returns lets its dead successor's workers go only when its own accept", (t) => {
   const returned = tell({ is: 'retiring' }, gone, { event: 'restored', ours: true });
-  t.deepEqual(returned.done, ['restore', 'comeBack']);
+  t.deepEqual(returned.done, ['restore', 'comeBack', 'bringBack']);
   t.deepEqual(tell(returned.state, { event: 'accepting' }), { state: serving, done: ['dropSuccessor'] });
 });
 
@@ -181,6 +216,78 @@ test('a stop while the place is being taken back tidies up what is ours alone', 
 });
 
 test('a generation before that does not answer is named as the reason', (t) => {
-  const { effects } = step({ is: 'releasing', deadline: 10, hup: false }, { event: 'deadline' }, 11);
-  t.regex(JSON.stringify(effects), /generation before did not answer/);
+  const { effects, state } = step({ is: 'releasing', deadline: 10, hup: false, beside: false }, { event: 'deadline' }, 11);
+  t.deepEqual(effects, [{ do: 'revert', end: 'kill' }]);
+  t.regex(JSON.stringify(state), /generation before did not answer/);
+});
+
+test('a retiree whose place was wanted drains even if nobody waited for its queues', (t) => {
+  const lost = tell({ is: 'retiring' }, gone, { event: 'emptied' }, { event: 'restored', ours: false });
+  t.deepEqual(lost.done, ['restore', 'giveWord', 'dropAndDrain']);
+});
+
+test('a stop waits for the queues, a quick one does not', (t) => {
+  t.deepEqual(tell(serving, term, { event: 'emptied' }).done, ['stop', 'closeAndDrain']);
+  t.deepEqual(tell(serving, { event: 'stop', quick: true }, { event: 'emptied' }).done, ['stop']);
+});
+
+// By hand.
+
+const beside = { event: 'beside' } as const;
+const deciding: Incumbency = { is: 'deciding', hup: false };
+
+test('by hand: the candidate serves beside us until TERM, which is the commit', (t) => {
+  const shown = tellByHand(serving, upgrade, hello, ready, beside);
+  t.deepEqual(shown, { state: deciding, done: ['launch', 'show', 'askOperator'] });
+  const { state, done } = tellByHand(deciding, term, released, { event: 'serving' }, { event: 'emptied' }, { event: 'empty' });
+  t.deepEqual(done, ['releaseRetirees', 'commit', 'retire', 'dropAndDrain', 'leave']);
+  t.is(state.is, 'left');
+});
+
+test('by hand: nothing runs out, and nothing else is an answer', (t) => {
+  for (const event of [{ event: 'deadline' }, { event: 'accepting' }, { event: 'emptied' }, { event: 'cleared' }] as const)
+    t.deepEqual(tellByHand(deciding, event), { state: deciding, done: [] });
+  t.deepEqual(tellByHand(deciding, upgrade), { state: deciding, done: ['refuse'] });
+});
+
+test('by hand: TERM that comes while the candidate begins to accept commits when it does', (t) => {
+  t.deepEqual(tellByHand(serving, upgrade, hello, ready, term, beside, released).done, ['launch', 'show', 'releaseRetirees', 'commit']);
+});
+
+test('by hand: WINCH drains, HUP brings the same release back', (t) => {
+  t.deepEqual(tellByHand(deciding, { event: 'drain' }, { event: 'reload' }), { state: deciding, done: ['drainWorkers', 'bringBack'] });
+});
+
+test('by hand: a candidate that is told to stop is let go when our workers accept', (t) => {
+  const asked = tellByHand(deciding, { event: 'withdraw' });
+  t.deepEqual(asked.done, ['bringBack']);
+  const letGo = byHand(asked.state, { event: 'accepting' }, 0);
+  t.deepEqual(letGo.effects, [{ do: 'revert', end: 'dismiss' }]);
+  t.is(tellByHand(letGo.state, { event: 'cleared' }).state.is, 'serving');
+});
+
+test('by hand: a candidate that dies is cleared away when our workers accept', (t) => {
+  for (const failure of [gone, { event: 'failed', reason: 'x' }, { event: 'serving' }, hello] as const) {
+    const { state, done } = tellByHand(deciding, failure, { event: 'accepting' }, { event: 'cleared' });
+    t.deepEqual(done, ['depose', 'bringBack', 'revert', 'rolledBack'], failure.event);
+    t.is(state.is, 'serving');
+  }
+});
+
+test('by hand: one that dies while it is let go is as dead', (t) => {
+  const { done, state } = tellByHand(deciding, { event: 'withdraw' }, gone);
+  t.deepEqual(done, ['bringBack', 'depose']);
+  t.deepEqual(byHand(state, { event: 'accepting' }, 0).effects, [{ do: 'revert', end: 'behead' }]);
+});
+
+test('by hand: a second TERM is the same commit, and not a stop for the successor', (t) => {
+  t.deepEqual(tellByHand(deciding, term, term, released, term, { event: 'stop', quick: true }).done, ['releaseRetirees', 'commit']);
+});
+
+test('by hand: a generation before that gives no word leaves the decision open', (t) => {
+  t.deepEqual(tellByHand(deciding, term, { event: 'deadline' }), { state: deciding, done: ['releaseRetirees', 'refuse'] });
+});
+
+test('by hand: a candidate that is not ready in time is rolled back as ever', (t) => {
+  t.deepEqual(tellByHand(serving, upgrade, hello, { event: 'deadline' }, { event: 'cleared' }).done, ['launch', 'revert', 'rolledBack']);
 });

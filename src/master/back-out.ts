@@ -1,0 +1,98 @@
+/** The way back from an upgrade (master): a candidate ends, and what it had. */
+import { performance } from 'node:perf_hooks';
+import { DRAIN_PATIENCE } from '../channel/worker-messages.js';
+import { messageOf } from '../errors.js';
+import type { End } from '../upgrade/incumbency.js';
+import type { Generation } from './generation.js';
+import type { IncumbentTurns } from './incumbent-turns.js';
+import { removeBoundFiles } from './listener-set.js';
+
+/** A candidate that is being ended. */
+interface Ending {
+  /** Monotonic milliseconds: until then its workers, which may serve somebody, drain. */
+  readonly killAt: number;
+  readonly clearing: boolean;
+}
+
+export class BackOut {
+  readonly #generation: Generation;
+  readonly #turns: IncumbentTurns;
+  #ending: Ending | undefined;
+
+  constructor(generation: Generation, turns: IncumbentTurns) {
+    this.#generation = generation;
+    this.#turns = turns;
+  }
+
+  /** A candidate's end is awaited. */
+  get underway(): boolean {
+    return this.#ending !== undefined;
+  }
+
+  /** Its workers accept for a while yet; the pidfile and the keeper must not name a dead master for so long. */
+  depose(): void {
+    const { pidfile, log, successor } = this.#generation;
+    successor?.killMaster();
+    this.#generation.takeCharge();
+    pidfile?.restore(successor?.pid ?? 0).then(
+      (ours) => ours && this.#generation.logRotation(),
+      (error: unknown) => log.error(null, messageOf(error)),
+    );
+  }
+
+  /** Ends in `cleared`. */
+  revert(end: End): void {
+    const { successor, origin } = this.#generation;
+    if (end === 'kill') successor?.kill();
+    // Nobody else holds it: its workers drain.
+    else if (end === 'behead') successor?.dropLease();
+    else this.#generation.tellSuccessor({ type: 'cancel', reason: 'the upgrade was backed out' });
+    const patience = end === 'kill' ? 0 : origin.settings.gracefulTimeout * 1000 + DRAIN_PATIENCE;
+    this.#ending ??= { killAt: performance.now() + patience, clearing: false };
+  }
+
+  judge(now: number): void {
+    const { successor } = this.#generation;
+    const ending = this.#ending;
+    if (ending === undefined) return;
+    if (now > ending.killAt) successor?.kill();
+    if (ending.clearing || successor?.cleared === false) return;
+    this.#ending = { ...ending, clearing: true };
+    void this.#clearAway().then(() => {
+      this.#ending = undefined;
+      this.#turns.post({ event: 'cleared' });
+    });
+  }
+
+  rearm(milliseconds: number): void {
+    if (this.#ending !== undefined) this.#ending = { ...this.#ending, killAt: this.#ending.killAt + milliseconds };
+  }
+
+  rolledBack(reason: string): void {
+    const { successor, log } = this.#generation;
+    const words = successor?.words.text() ?? '';
+    const gist = successor?.words.gist() ?? '';
+    this.dropSuccessor();
+    const fields = { reason, ...(words === '' ? {} : { words }) };
+    log.error('upgrade.rollback', `upgrade rolled back: ${reason}${gist === '' ? '' : ` (${gist})`}`, fields);
+  }
+
+  dropSuccessor(): void {
+    const { successor } = this.#generation;
+    if (successor === undefined) return;
+    // Those that it has bound: of a dead one, for a living one is not dropped.
+    removeBoundFiles(successor.files);
+    successor.close();
+    this.#generation.successor = undefined;
+  }
+
+  /** Its processes are gone; now its files. */
+  async #clearAway(): Promise<void> {
+    const { pidfile, log, successor } = this.#generation;
+    try {
+      await pidfile?.discardCandidate(successor?.pid);
+    } catch (error) {
+      log.error(null, messageOf(error));
+    }
+  }
+}

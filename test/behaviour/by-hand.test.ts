@@ -1,0 +1,216 @@
+// --upgrade manual: two generations serve, and the operator decides. gunicorn's and nginx's documented sequences, and the ways back.
+import { existsSync, readFileSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import { ask } from '../support/ask.js';
+import { type Holdfast, startHoldfast } from '../support/holdfast.js';
+import { everyKind, type Load, startLoad } from '../support/load/index.js';
+import { assertLossless } from '../support/load/lossless.js';
+import { probeRefused } from '../support/probe-refused.js';
+import { isAlive, waitGone } from '../support/proc.js';
+import { Releases } from '../support/releases.js';
+import { waitFor } from '../support/wait.js';
+
+const expected = [/upgrade\.rollback/, /the candidate gives up/];
+
+interface Pair {
+  readonly old: number;
+  readonly next: number;
+}
+
+async function start(t: ExecutionContext, args: readonly string[] = []): Promise<{ holdfast: Holdfast; releases: Releases }> {
+  const releases = new Releases(t, 2);
+  const holdfast = await startHoldfast(t, {
+    app: releases.app,
+    cwd: releases.current,
+    args: ['-w', '2', '--upgrade', 'manual', ...args],
+    allowErrors: expected,
+    stopMs: 40_000,
+  });
+  releases.point(2);
+  return { holdfast, releases };
+}
+
+/** USR2, until the new generation serves beside the old. */
+async function trial(holdfast: Holdfast): Promise<Pair> {
+  const after = holdfast.log.length;
+  const old = holdfast.signal('SIGUSR2');
+  await holdfast.event('upgrade.ready', (line) => line['candidate'] !== undefined, { after });
+  return { old, next: Number(readFileSync(`${holdfast.pidfile}.2`, 'utf8')) };
+}
+
+function load(t: ExecutionContext, holdfast: Holdfast): Load {
+  return startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: 5_000 });
+}
+
+async function answers(load: Load): Promise<void> {
+  await load.mark();
+  await load.answeredAtLeast(150);
+}
+
+/** Which releases answer, of thirty new connections. */
+async function releasesThatAnswer(holdfast: Holdfast): Promise<string[]> {
+  const seen = new Set<string>();
+  for (let asked = 0; asked < 30; asked += 1) seen.add(String((await ask(holdfast.target)).headers['x-release']));
+  return [...seen].sort();
+}
+
+test('both generations serve, the pidfile names the old one and PIDFILE.2 the new', async (t) => {
+  const { holdfast } = await start(t);
+  const { old, next } = await trial(holdfast);
+  t.is(holdfast.pid(), old);
+  t.deepEqual([isAlive(old), isAlive(next)], [true, true]);
+  await waitFor(async () => (await releasesThatAnswer(holdfast)).length === 2, 10_000, 'answers of both');
+  t.is(holdfast.workers().length, 4);
+  process.kill(next, 'SIGTERM');
+  await holdfast.event('upgrade.rollback');
+});
+
+test("gunicorn's sequence forward: USR2, WINCH to the old, TERM to the old; nothing is lost", async (t) => {
+  const { holdfast } = await start(t);
+  const clients = load(t, holdfast);
+  await clients.warm(3);
+  const { old, next } = await trial(holdfast);
+  await answers(clients);
+  process.kill(old, 'SIGWINCH');
+  await waitFor(() => holdfast.workers(1).length === 0, 40_000, 'the old workers to leave');
+  t.true(isAlive(old), 'the old master stays');
+  t.is(holdfast.pid(), old);
+  t.deepEqual(await releasesThatAnswer(holdfast), ['2']);
+  process.kill(old, 'SIGTERM');
+  await holdfast.event('upgrade.done');
+  await waitGone(old, 20_000);
+  t.is(holdfast.pid(), next);
+  await answers(clients);
+  assertLossless(t, await clients.stop());
+  t.false(existsSync(`${holdfast.pidfile}.2`) || existsSync(`${holdfast.pidfile}.oldbin`));
+});
+
+test("gunicorn's sequence back: USR2, WINCH to the old, HUP to the old, TERM to the new; nothing is lost", async (t) => {
+  const { holdfast } = await start(t);
+  const clients = load(t, holdfast);
+  await clients.warm(3);
+  const { old, next } = await trial(holdfast);
+  process.kill(old, 'SIGWINCH');
+  await waitFor(() => holdfast.workers(1).length === 0, 40_000, 'the old workers to leave');
+  await answers(clients);
+  const after = holdfast.log.length;
+  process.kill(old, 'SIGHUP');
+  await holdfast.event('worker.ready', (line) => line.gen === 1 && line['slot'] === 2, { after });
+  process.kill(next, 'SIGTERM');
+  await holdfast.event('upgrade.rollback');
+  t.false(isAlive(next));
+  t.is(holdfast.pid(), old);
+  t.is(holdfast.processes().length, 3);
+  t.deepEqual(await releasesThatAnswer(holdfast), ['1'], 'the release that ran, wherever the link leads now');
+  await answers(clients);
+  assertLossless(t, await clients.stop());
+  t.false(existsSync(`${holdfast.pidfile}.2`));
+});
+
+test("nginx's sequence: USR2, WINCH to the old, QUIT to the old; and once more after it", async (t) => {
+  const { holdfast, releases } = await start(t);
+  const clients = load(t, holdfast);
+  await clients.warm(3);
+  for (const release of [2, 1]) {
+    releases.point(release);
+    const { old, next } = await trial(holdfast);
+    process.kill(old, 'SIGWINCH');
+    await answers(clients);
+    process.kill(old, 'SIGQUIT');
+    await waitGone(old, 45_000);
+    t.is(holdfast.pid(), next);
+  }
+  await answers(clients);
+  assertLossless(t, await clients.stop());
+});
+
+test('TERM to the new one after a WINCH brings the old workers back before the new ones leave', async (t) => {
+  const { holdfast } = await start(t);
+  const clients = load(t, holdfast);
+  await clients.warm(3);
+  const { old, next } = await trial(holdfast);
+  process.kill(old, 'SIGWINCH');
+  await waitFor(() => holdfast.workers(1).length === 0, 40_000, 'the old workers to leave');
+  const after = holdfast.log.length;
+  process.kill(next, 'SIGTERM');
+  const drained = await holdfast.event('drain.start', (line) => line.gen === 2, { after });
+  const back = holdfast.log.filter((line, at) => at >= after && line.event === 'worker.ready' && line.gen === 1);
+  t.is(back.length, 2, 'two are ready again');
+  t.true(back.every((line) => holdfast.log.indexOf(line) < holdfast.log.indexOf(drained)));
+  await holdfast.event('upgrade.rollback');
+  await answers(clients);
+  assertLossless(t, await clients.stop());
+});
+
+test('a new one that is killed after a WINCH leaves the old one in charge, with workers', async (t) => {
+  const { holdfast } = await start(t);
+  const probing = probeRefused(t, holdfast.target);
+  const { old, next } = await trial(holdfast);
+  process.kill(old, 'SIGWINCH');
+  await waitFor(() => holdfast.workers(1).length === 0, 40_000, 'the old workers to leave');
+  process.kill(next, 'SIGKILL');
+  const { reason } = await holdfast.event('upgrade.rollback');
+  t.regex(String(reason), /died while it served beside/);
+  t.is(holdfast.pid(), old);
+  t.is(holdfast.workers(1).length, 2);
+  t.is(holdfast.processes().length, 3);
+  t.deepEqual(await releasesThatAnswer(holdfast), ['1']);
+  t.is((await probing.stop()).refused, 0);
+  await trial(holdfast);
+  process.kill(old, 'SIGTERM');
+  t.is((await holdfast.event('upgrade.done')).pid, old, 'and the next try may be committed');
+});
+
+test('an old one that is killed while both serve leaves the new one in charge', async (t) => {
+  const { holdfast } = await start(t);
+  const probing = probeRefused(t, holdfast.target);
+  const { old, next } = await trial(holdfast);
+  process.kill(old, 'SIGKILL');
+  await waitFor(() => holdfast.pid() === next, 3_000, 'the new one in the pidfile');
+  await waitFor(() => holdfast.processes().length === 3, 40_000, 'the new generation alone');
+  t.deepEqual(await releasesThatAnswer(holdfast), ['2']);
+  t.is((await probing.stop()).refused, 0);
+  t.false(existsSync(`${holdfast.pidfile}.2`));
+});
+
+test('TERM to both ends everything', async (t) => {
+  const { holdfast } = await start(t);
+  const { old, next } = await trial(holdfast);
+  process.kill(next, 'SIGTERM');
+  process.kill(old, 'SIGTERM');
+  await waitFor(() => !isAlive(old), 40_000, 'the old master to leave');
+  // Whoever was heard first: the new one was let go and the old one then stopped, or it was committed and stopped itself.
+  if (holdfast.processes().length > 0 && isAlive(next)) await waitGone(next, 40_000);
+  await holdfast.gone(40_000);
+  t.false(existsSync(holdfast.pidfile ?? ''));
+});
+
+test('another USR2 while both serve is refused, to either', async (t) => {
+  const { holdfast } = await start(t);
+  const { old, next } = await trial(holdfast);
+  const refusal = (pid: number) => () => holdfast.log.some((line) => line.pid === pid && /^refused: /.test(String(line.msg)));
+  for (const pid of [old, next]) {
+    process.kill(pid, 'SIGUSR2');
+    await waitFor(refusal(pid), 5_000, `a refusal by ${pid}`);
+  }
+  t.is(holdfast.events('upgrade.start').length, 1);
+  process.kill(old, 'SIGTERM');
+  await holdfast.event('upgrade.done');
+});
+
+test('a bad release is rolled back by hand, too, and nobody is asked', async (t) => {
+  const { holdfast, releases } = await start(t);
+  const workers = holdfast.workers();
+  releases.point(releases.addBad('throws'));
+  holdfast.signal('SIGUSR2');
+  await holdfast.event('upgrade.rollback');
+  t.deepEqual(holdfast.workers(), workers);
+});
+
+test('--upgrade manual is refused where systemd supervises', async (t) => {
+  const args = ['--upgrade', 'manual'];
+  const env = { NOTIFY_SOCKET: '/run/nobody-is-there' };
+  const holdfast = await startHoldfast(t, { args, env, untilReady: false, allowErrors: [/systemd supervises/] });
+  t.is((await holdfast.exit).status, 2);
+  t.regex(holdfast.stderr, /^holdfast: cannot use --upgrade manual: systemd supervises .*\n$/);
+});
