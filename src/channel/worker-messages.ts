@@ -21,6 +21,9 @@ export interface Boot {
   readonly keepAlive: number;
   readonly keepAliveAsked: boolean;
   readonly gracefulTimeout: number;
+  /** This worker's own limits: requests, and bytes of resident memory; 0 is none. */
+  readonly maxRequests: number;
+  readonly maxMemory: number;
   readonly heartbeat: number;
   readonly probe: string | null;
   readonly probeTimeout: number;
@@ -43,6 +46,8 @@ export type FromWorker =
   | { readonly type: 'alive' }
   /** Somebody sent it TERM: it leaves when it is told to drain, which should be when another one accepts in its place. */
   | { readonly type: 'leaving' }
+  /** It has reached a limit of its own, and serves on until it is told to drain. `why`: `has served 200 requests (--max-requests)`. */
+  | { readonly type: 'spent'; readonly why: string }
   | { readonly type: 'draining' }
   | { readonly type: 'farewell' };
 
@@ -72,6 +77,7 @@ export const FROM_WORKER: Shapes = {
   accepting: {},
   alive: {},
   leaving: {},
+  spent: { why: 'string' },
   draining: {},
   farewell: {},
 };

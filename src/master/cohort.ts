@@ -1,6 +1,7 @@
 /** The workers of one release in one master (master): a wanted number of slots, each filled, refilled and emptied. */
 import { performance } from 'node:perf_hooks';
 import { EXIT } from '../errors.js';
+import { type Restraint, restraint } from './recycling.js';
 import { type WorkerEnd, type WorkerListener, type WorkerOrder, WorkerProcess } from './worker-process.js';
 
 export interface CohortListener {
@@ -10,9 +11,13 @@ export interface CohortListener {
   accepting(): void;
   /** A worker did not become ready, and this cohort is not one that tries again. */
   failed(status: number, reason: string, stack: string): void;
-  spawned(worker: WorkerProcess): void;
+  /** `instead`: the worker that serves in this slot until the new one accepts. */
+  spawned(worker: WorkerProcess, instead: WorkerProcess | undefined): void;
   workerReady(worker: WorkerProcess): void;
-  ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined): void;
+  /** A worker that is to be recycled has to wait. */
+  restrained(worker: WorkerProcess, by: Restraint): void;
+  /** `replacedAfter`: milliseconds until the next attempt. `instead`: the worker that serves in this slot all the same. */
+  ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined, instead: WorkerProcess | undefined): void;
   /** No process of it is left. */
   empty(): void;
 }
@@ -33,8 +38,11 @@ export class Cohort {
   #patient = false;
   readonly #slots = new Map<number, WorkerProcess>();
   readonly #leaving = new Set<WorkerProcess>();
-  /** Who leaves when the slot's next worker accepts. */
-  readonly #relieved = new Map<number, WorkerProcess>();
+  /** Whose worker leaves when the slot's next one accepts: that one boots, or waits in `#backoff`. */
+  readonly #departing = new Set<number>();
+  readonly #substitutes = new Map<number, WorkerProcess>();
+  /** Who has reached a limit, in that order; each serves on until its turn. */
+  readonly #spent = new Map<number, WorkerProcess>();
   readonly #backoff = new Map<number, Backoff>();
   readonly #order: (slot: number) => WorkerOrder;
   readonly #listener: CohortListener;
@@ -45,8 +53,9 @@ export class Cohort {
     this.#listener = listener;
     this.#workerListener = {
       ready: (worker) => this.#ready(worker),
-      accepting: (worker) => this.#relieve(worker),
+      accepting: (worker) => this.#accepts(worker),
       leaving: (worker) => this.#left(worker),
+      spent: (worker) => this.#reachedLimit(worker),
       end: (worker, end) => this.#ended(worker, end),
     };
   }
@@ -59,13 +68,13 @@ export class Cohort {
     return this.#exposed;
   }
 
-  /** Every wanted slot accepts, and nobody is leaving. */
+  /** Every wanted slot accepts, and nobody is leaving or to be replaced. */
   get settled(): boolean {
-    return this.#in('accepting') === this.#wanted && this.#leaving.size === 0;
+    return this.#in('accepting') === this.#wanted && this.#leaving.size + this.#departing.size + this.#spent.size === 0;
   }
 
   get workers(): readonly WorkerProcess[] {
-    return [...this.#slots.values(), ...this.#leaving];
+    return [...this.#slots.values(), ...this.#substitutes.values(), ...this.#leaving];
   }
 
   /** Have `wanted` slots filled: start what is missing, drain the highest ones beyond it. */
@@ -73,7 +82,7 @@ export class Cohort {
     this.#wanted = wanted;
     for (let slot = 1; slot <= wanted; slot++) if (!this.#slots.has(slot) && !this.#backoff.has(slot)) this.#spawn(slot);
     for (const slot of [...this.#backoff.keys()]) if (slot > wanted) this.#backoff.delete(slot);
-    for (const [slot, worker] of [...this.#slots]) if (slot > wanted) this.#retire(worker);
+    for (const [slot, worker] of [...this.#slots, ...this.#substitutes]) if (slot > wanted) this.#retire(worker);
     this.#tell();
   }
 
@@ -95,8 +104,6 @@ export class Cohort {
   /** Drain them all, for good. */
   retire(): void {
     this.resize(0);
-    for (const worker of this.#relieved.values()) worker.drain();
-    this.#relieved.clear();
   }
 
   quit(): void {
@@ -113,7 +120,8 @@ export class Cohort {
   /** Judge everybody by the clock, and start what has waited long enough. */
   tick(now: number): void {
     for (const worker of this.workers) worker.check(now);
-    for (const [slot, { due }] of [...this.#backoff]) if (now >= due && !this.#slots.has(slot)) this.#spawn(slot);
+    for (const [slot, { due }] of [...this.#backoff]) if (now >= due && this.#lacks(slot)) this.#spawn(slot);
+    this.#recycle();
   }
 
   rearm(milliseconds: number): void {
@@ -121,14 +129,21 @@ export class Cohort {
     for (const [slot, { delay, due }] of [...this.#backoff]) this.#backoff.set(slot, { delay, due: due + milliseconds });
   }
 
+  /** Nobody is there or on the way: for an empty slot, or for one whose worker is to be replaced. */
+  #lacks(slot: number): boolean {
+    return this.#departing.has(slot) ? !this.#substitutes.has(slot) : !this.#slots.has(slot);
+  }
+
   #spawn(slot: number): void {
+    const instead = this.#slots.get(slot);
     const worker = new WorkerProcess(this.#order(slot), this.#workerListener);
-    this.#slots.set(slot, worker);
-    this.#listener.spawned(worker);
+    (instead === undefined ? this.#slots : this.#substitutes).set(slot, worker);
+    this.#listener.spawned(worker, instead);
   }
 
   #retire(worker: WorkerProcess): void {
-    this.#slots.delete(worker.slot);
+    for (const each of [this.#slots, this.#substitutes, this.#spent]) if (each.get(worker.slot) === worker) each.delete(worker.slot);
+    this.#departing.delete(worker.slot);
     this.#leaving.add(worker);
     // One that does not know its app yet has nothing to drain.
     if (worker.state === 'booting') worker.kill();
@@ -137,7 +152,7 @@ export class Cohort {
 
   #ready(worker: WorkerProcess): void {
     this.#listener.workerReady(worker);
-    if (this.#slots.get(worker.slot) !== worker) return;
+    if (this.#slots.get(worker.slot) !== worker && this.#substitutes.get(worker.slot) !== worker) return;
     if (this.#exposed) worker.accept();
     this.#tell();
   }
@@ -152,33 +167,80 @@ export class Cohort {
     return [...this.#slots.values()].filter((worker) => worker.state === state).length;
   }
 
-  /** It was told to leave, by somebody else: not before another one accepts in its place. */
+  /** It was told to leave, by somebody else: not before another one accepts in its place, but that one is started at once. */
   #left(worker: WorkerProcess): void {
     if (this.#slots.get(worker.slot) !== worker) return worker.drain();
-    this.#slots.delete(worker.slot);
-    this.#leaving.add(worker);
-    this.#relieved.get(worker.slot)?.drain();
-    this.#relieved.set(worker.slot, worker);
-    this.#refill(worker.slot, worker.acceptingFor >= HEALTHY);
+    if (!this.#departing.has(worker.slot)) this.#replace(worker, worker.acceptingFor >= HEALTHY);
   }
 
-  #relieve(worker: WorkerProcess): void {
-    this.#relieved.get(worker.slot)?.drain();
-    this.#relieved.delete(worker.slot);
+  #reachedLimit(worker: WorkerProcess): void {
+    if (this.#slots.get(worker.slot) !== worker || this.#departing.has(worker.slot)) return;
+    this.#spent.set(worker.slot, worker);
+    const by = this.#restraintOf(worker);
+    if (by !== undefined) this.#listener.restrained(worker, by);
+    this.#recycle();
+  }
+
+  /** As many as may be replaced now. It had enough, which is no fault of its own: there is no pause as for one that died. */
+  #recycle(): void {
+    for (const worker of [...this.#spent.values()]) if (this.#restraintOf(worker) === undefined) this.#replace(worker, true);
+  }
+
+  #restraintOf(worker: WorkerProcess): Restraint | undefined {
+    return restraint(worker, { wanted: this.#wanted, booting: this.#substitutes.size, draining: this.#leaving.size });
+  }
+
+  #replace({ slot }: WorkerProcess, healthy: boolean): void {
+    this.#spent.delete(slot);
+    this.#departing.add(slot);
+    this.#refill(slot, healthy);
+  }
+
+  /** Only now the one before it drains: a slot that accepted never stops to. */
+  #accepts(worker: WorkerProcess): void {
+    const { slot } = worker;
+    const before = this.#slots.get(slot);
+    if (this.#substitutes.get(slot) === worker) {
+      if (before !== undefined) this.#retire(before);
+      this.#fillBySubstitute(slot, worker);
+    }
     this.#tell();
+    this.#recycle();
+  }
+
+  #fillBySubstitute(slot: number, substitute: WorkerProcess): void {
+    this.#substitutes.delete(slot);
+    this.#departing.delete(slot);
+    this.#slots.set(slot, substitute);
   }
 
   #ended(worker: WorkerProcess, end: WorkerEnd): void {
+    const { slot } = worker;
     this.#leaving.delete(worker);
-    if (this.#relieved.get(worker.slot) === worker) this.#relieved.delete(worker.slot);
     let replacedAfter: number | undefined;
-    if (this.#slots.get(worker.slot) === worker) {
-      this.#slots.delete(worker.slot);
-      if (this.#patient) replacedAfter = this.#refill(worker.slot, worker.acceptingFor >= HEALTHY);
-      else this.#fail(worker, end);
+    if (this.#slots.get(slot) === worker) replacedAfter = this.#vacated(worker, end);
+    else if (this.#substitutes.get(slot) === worker) {
+      this.#substitutes.delete(slot);
+      replacedAfter = this.#refill(slot, false);
     }
-    this.#listener.ended(worker, end, replacedAfter);
+    this.#listener.ended(worker, end, replacedAfter, this.#slots.get(slot));
     if (this.empty) this.#listener.empty();
+    else this.#recycle();
+  }
+
+  /** Milliseconds until the slot is filled again; undefined for a failure. */
+  #vacated(worker: WorkerProcess, end: WorkerEnd): number | undefined {
+    const { slot } = worker;
+    const substitute = this.#substitutes.get(slot);
+    const departing = this.#departing.delete(slot);
+    this.#slots.delete(slot);
+    this.#spent.delete(slot);
+    if (substitute !== undefined) this.#fillBySubstitute(slot, substitute);
+    // Its substitute failed to boot: the next attempt is due when it was.
+    else if (departing) return Math.max(0, (this.#backoff.get(slot)?.due ?? 0) - performance.now());
+    else if (this.#patient) return this.#refill(slot, worker.acceptingFor >= HEALTHY);
+    else this.#fail(worker, end);
+    return substitute === undefined ? undefined : 0;
   }
 
   #fail(worker: WorkerProcess, end: WorkerEnd): void {

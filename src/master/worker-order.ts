@@ -29,6 +29,8 @@ export function workerOrder(origin: Origin, release: Release, slot: number, list
       keepAlive: settings.keepAlive * 1000,
       keepAliveAsked: settings.keepAliveAsked,
       gracefulTimeout: settings.gracefulTimeout * 1000,
+      maxRequests: ownLimit(settings.maxRequests, settings.maxRequestsJitter),
+      maxMemory: settings.maxMemory,
       heartbeat: timeout === 0 ? 0 : Math.max(SHORTEST_HEARTBEAT, timeout / HEARTBEATS),
       probe: settings.probe ?? null,
       probeTimeout: settings.bootTimeout * 1000,
@@ -42,6 +44,11 @@ export function workerOrder(origin: Origin, release: Release, slot: number, list
     bootTimeout: settings.bootTimeout * 1000,
     timeout,
   };
+}
+
+/** Drawn for each worker anew, so that those that began together do not end together. */
+function ownLimit(requests: number, jitter: number): number {
+  return requests === 0 ? 0 : requests + Math.floor(Math.random() * (jitter + 1));
 }
 
 /** Our own files may have been deleted with their release; then those that the command line leads to now have to do. */

@@ -23,6 +23,8 @@ export interface WorkerListener {
   accepting(worker: WorkerProcess): void;
   /** Somebody else told it to leave, and it waits for our word. */
   leaving(worker: WorkerProcess): void;
+  /** It has reached a limit of its own, and waits for our word, however long that takes. */
+  spent(worker: WorkerProcess): void;
   end(worker: WorkerProcess, end: WorkerEnd): void;
 }
 
@@ -49,7 +51,9 @@ export class WorkerProcess {
   readonly slot: number;
   readonly startedAt = performance.now();
   #state: WorkerState = 'booting';
+  #readyAt = Number.POSITIVE_INFINITY;
   #acceptedAt = Number.POSITIVE_INFINITY;
+  #why: string | undefined;
   #heardAt = performance.now();
   #deadline: number;
   #drainLimit = 0;
@@ -104,6 +108,16 @@ export class WorkerProcess {
   /** Milliseconds that it has been accepting for. */
   get acceptingFor(): number {
     return Math.max(0, performance.now() - this.#acceptedAt);
+  }
+
+  /** Milliseconds from its start to *ready*. */
+  get bootTook(): number {
+    return this.#readyAt - this.startedAt;
+  }
+
+  /** Why another one is to take its place: `has served 200 requests (--max-requests)`. */
+  get why(): string | undefined {
+    return this.#why;
   }
 
   /** How long its drain may take, in milliseconds; known when it is ready. */
@@ -169,6 +183,7 @@ export class WorkerProcess {
         this.#drainLimit = message.drainLimit;
         if (this.#state !== 'booting') return;
         this.#state = 'ready';
+        this.#readyAt = this.#heardAt;
         this.#listener.ready(this);
         return;
       case 'accepting':
@@ -181,7 +196,12 @@ export class WorkerProcess {
         this.#failure ??= { status: message.status, reason: message.reason, stack: message.stack };
         return;
       case 'leaving':
+        this.#why ??= 'was told to leave';
         if (this.#state !== 'draining') this.#listener.leaving(this);
+        return;
+      case 'spent':
+        this.#why ??= message.why;
+        if (this.#state === 'accepting') this.#listener.spent(this);
         return;
       case 'draining':
         if (this.#state !== 'draining') this.#draining();

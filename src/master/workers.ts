@@ -1,9 +1,11 @@
 /** All the workers of one master (master): those in charge, those that a reload starts, those that leave. */
+import { performance } from 'node:perf_hooks';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import type { Listener } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
 import { Cohort, type CohortListener } from './cohort.js';
 import type { Origin } from './origin.js';
+import { RESTRAINED, type Restraint } from './recycling.js';
 import { isThere, type Release, resolveRelease } from './release.js';
 import { workerOrder } from './worker-order.js';
 import type { WorkerEnd, WorkerOrder, WorkerProcess } from './worker-process.js';
@@ -20,6 +22,9 @@ export interface WorkersListener {
   /** Take a closer look at the clock. */
   hurry(): void;
 }
+
+/** Between two lines about workers that reach their limits too soon. Milliseconds. */
+const RESTRAINT_PAUSE = 60_000;
 
 type Outcome = Pick<CohortListener, 'ready' | 'accepting' | 'failed'>;
 
@@ -41,6 +46,7 @@ export class Workers {
   /** This generation gave up, perhaps before it had any. */
   #left = false;
   #drainLimit = 0;
+  #restraintLoggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(origin: Origin, later: (act: () => void) => void, listener: WorkersListener) {
     this.#origin = origin;
@@ -216,12 +222,13 @@ export class Workers {
       ready: () => this.#later(outcome.ready),
       accepting: () => this.#later(outcome.accepting),
       failed: (...failure) => this.#later(() => outcome.failed(...failure)),
-      spawned: (worker) => this.#log.info('worker.spawn', `worker ${worker.slot} is started`, about(worker)),
+      spawned: (worker, instead) => this.#log.info('worker.spawn', spawnOf(worker.slot, instead), about(worker)),
       workerReady: (worker) => {
         this.#drainLimit = Math.max(this.#drainLimit, worker.drainLimit);
         this.#log.info('worker.ready', `worker ${worker.slot} is ready`, about(worker));
       },
-      ended: (worker, end, replacedAfter) => this.#ended(worker, end, replacedAfter),
+      restrained: (worker, by) => this.#restrained(worker, by),
+      ended: (...ended) => this.#ended(...ended),
       empty: () => this.#later(() => this.#forget(cohort)),
     });
     this.#cohorts.add(cohort);
@@ -256,11 +263,20 @@ export class Workers {
     return resolveRelease(settings.app, command.directory, settings.chdir);
   }
 
-  #ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined): void {
+  /** One line a minute: it may be so for every worker, for ever. */
+  #restrained({ slot, why }: WorkerProcess, by: Restraint): void {
+    this.#listener.hurry();
+    const [what, now] = [RESTRAINED[by], performance.now()];
+    if (what === undefined || now < this.#restraintLoggedAt + RESTRAINT_PAUSE) return;
+    this.#restraintLoggedAt = now;
+    this.#log.warning(null, `worker ${slot} ${why} ${what}`);
+  }
+
+  #ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined, instead: WorkerProcess | undefined): void {
     if (end.stuck !== undefined) this.#wasStuck(worker, end.stuck);
     const how = end.signal === null ? `exited with status ${end.code}` : `was killed by ${end.signal}`;
-    const why = end.failure === undefined ? '' : `: ${end.failure.reason}`;
-    const next = replacedAfter === undefined ? '' : `; replaced ${replacedAfter === 0 ? 'at once' : `in ${replacedAfter / 1000} s`}`;
+    const why = whyEnded(worker, end);
+    const next = replacedAfter === undefined ? '' : nextOf(replacedAfter, worker, instead);
     const level = replacedAfter === undefined && (end.code === EXIT.ok || end.signal !== null) ? 'info' : 'warning';
     this.#log[level]('worker.exit', `worker ${worker.slot} ${how}${why}${next}`, {
       slot: worker.slot,
@@ -281,4 +297,20 @@ export class Workers {
   #debug(stack: string): void {
     if (stack !== '') this.#log.debug(null, stack);
   }
+}
+
+function spawnOf(slot: number, instead: WorkerProcess | undefined): string {
+  return instead === undefined ? `worker ${slot} is started` : `worker ${slot} ${instead.why}: another one takes its place`;
+}
+
+/** In its own words; else, when it left in order, why it had to. */
+function whyEnded({ why }: WorkerProcess, { code, failure }: WorkerEnd): string {
+  if (failure !== undefined) return `: ${failure.reason}`;
+  return why !== undefined && code === EXIT.ok ? `: it ${why}` : '';
+}
+
+function nextOf(milliseconds: number, worker: WorkerProcess, instead: WorkerProcess | undefined): string {
+  const when = milliseconds === 0 ? 'at once' : `in ${Math.round(milliseconds) / 1000} s`;
+  if (instead === undefined || instead.state !== 'accepting') return `; replaced ${when}`;
+  return `; worker ${worker.slot} that ${instead.why} serves on, and the next attempt is ${when}`;
 }

@@ -1,5 +1,6 @@
 /** Every option in one table: the command line, --help and the settings reference are read from it. */
 import {
+  count,
   filled,
   type LogLevel,
   level,
@@ -8,6 +9,7 @@ import {
   positive,
   positiveSeconds,
   seconds,
+  size,
   type UpgradeMode,
   upgradeMode,
   urlPath,
@@ -103,6 +105,27 @@ export const CATALOGUE = {
     initial: '2048',
     sentence: 'Connections that may wait to be accepted; the kernel has a limit of its own (net.core.somaxconn).',
     parse: positive,
+  } satisfies Option<number>,
+  maxRequests: {
+    flag: 'max-requests',
+    type: 'N',
+    initial: '0',
+    sentence: 'Recycle a worker that has served this many requests: another one accepts before it drains; 0 turns it off.',
+    parse: count,
+  } satisfies Option<number>,
+  maxRequestsJitter: {
+    flag: 'max-requests-jitter',
+    type: 'N',
+    initial: '0',
+    sentence: 'Add to --max-requests, for each worker anew, a random number from 0 to this.',
+    parse: count,
+  } satisfies Option<number>,
+  maxMemory: {
+    flag: 'max-memory',
+    type: 'SIZE',
+    initial: '0',
+    sentence: 'Recycle a worker whose resident memory is more than this, in bytes or as in 512M or 1G; 0 turns it off.',
+    parse: size,
   } satisfies Option<number>,
   upgrade: {
     flag: 'upgrade',

@@ -17,6 +17,11 @@ export interface Settings {
   /** Whether --keep-alive was given: only then it overrules the app's own. */
   readonly keepAliveAsked: boolean;
   readonly backlog: number;
+  /** 0 is off, for this and the next two. */
+  readonly maxRequests: number;
+  readonly maxRequestsJitter: number;
+  /** Bytes. */
+  readonly maxMemory: number;
   readonly upgrade: UpgradeMode;
   readonly upgradeTimeout: number;
   readonly bootTimeout: number;
@@ -49,6 +54,9 @@ export function readSettings(argv: readonly string[], env: Environment): Request
     keepAlive: texts.last('keepAlive'),
     keepAliveAsked: given.has('keepAlive'),
     backlog: texts.last('backlog'),
+    maxRequests: texts.last('maxRequests'),
+    maxRequestsJitter: texts.last('maxRequestsJitter'),
+    maxMemory: texts.last('maxMemory'),
     upgrade: texts.last('upgrade'),
     upgradeTimeout: texts.last('upgradeTimeout'),
     bootTimeout: texts.last('bootTimeout'),

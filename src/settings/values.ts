@@ -15,7 +15,7 @@ export type UpgradeMode = 'auto' | 'manual';
 /** A timer of more than 2^31 - 1 ms fires at once; this leaves room for what is added to some of them. */
 const MOST_SECONDS = 1_000_000;
 const MOST_WORKERS = 4096;
-const MOST_BACKLOG = 2 ** 31 - 1;
+const MOST = 2 ** 31 - 1;
 const MOST_PORT = 65_535;
 
 export const filled: Parse<string> = (text, as) => {
@@ -41,7 +41,9 @@ export const upgradeMode: Parse<UpgradeMode> = (text, as) => {
 
 export const workers: Parse<number> = (text, as) => (text === 'auto' ? processors() : whole(text, as, 1, MOST_WORKERS, ', or auto'));
 
-export const positive: Parse<number> = (text, as) => whole(text, as, 1, MOST_BACKLOG);
+export const positive: Parse<number> = (text, as) => whole(text, as, 1, MOST);
+
+export const count: Parse<number> = (text, as) => whole(text, as, 0, MOST);
 
 export const port: Parse<number> = (text, as) => whole(text, as, 0, MOST_PORT);
 
@@ -51,6 +53,16 @@ export const seconds: Parse<number> = (text, as) => {
   if (value < 0) throw unusable(as, 'a time cannot be negative');
   if (value > MOST_SECONDS) throw unusable(as, `${MOST_SECONDS} seconds are the most`);
   return value;
+};
+
+/** Bytes. K, M, G and T are powers of 1024, as in systemd's MemoryMax= and Docker's --memory. */
+export const size: Parse<number> = (text, as) => {
+  const [, digits, unit = ''] = /^(\d+\.?\d*|\.\d+)(?:([kmgt])(?:i?b)?|b)?$/i.exec(text) ?? [];
+  if (digits === undefined) throw unusable(as, 'it needs a size (512M, 1G, or bytes)');
+  const bytes = Number(digits) * 1024 ** ' kmgt'.indexOf(unit === '' ? ' ' : unit.toLowerCase());
+  if (!Number.isInteger(bytes)) throw unusable(as, 'it is no whole number of bytes');
+  if (bytes > Number.MAX_SAFE_INTEGER) throw unusable(as, 'no machine has so much memory');
+  return bytes;
 };
 
 export const positiveSeconds: Parse<number> = (text, as) => {

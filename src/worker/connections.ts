@@ -44,6 +44,9 @@ export class Connections {
   readonly secure: boolean;
   /** Responses written to their end since the start, on all connections. */
   answered = 0;
+  /** Requests until `#counted`; below 1 nobody counts. */
+  #left = 0;
+  #counted = (): void => {};
   /** Called for each connection that becomes ready for its first request. */
   onReady: ((connection: Connection) => void) | undefined;
   /** Called when the last connection is gone. */
@@ -58,6 +61,17 @@ export class Connections {
 
   get size(): number {
     return this.open.size;
+  }
+
+  /** Have `reached` called, once, within the request that is so many from here; 0 for never. */
+  count(requests: number, reached: () => void): void {
+    this.#left = requests;
+    this.#counted = reached;
+  }
+
+  /** A request begins. */
+  began(): void {
+    if (this.#left > 0 && --this.#left === 0) this.#counted();
   }
 
   #accept(socket: Socket): void {
@@ -115,6 +129,7 @@ function started({ response, socket }: Exchange): void {
   if (connection === undefined || connection.closing) return;
   connection.requests += 1;
   connection.latest = response;
+  connection.owner.began();
 }
 
 function finished({ response, socket }: Exchange): void {

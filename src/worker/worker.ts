@@ -11,6 +11,7 @@ import { drain, drainLimit } from './drain.js';
 import type { HeldSignals } from './held-signals.js';
 import { type App, loadApp } from './load-app.js';
 import { probe } from './probe.js';
+import { watchLimits } from './spent.js';
 import { startWatchdog } from './watchdog.js';
 
 /** What a worker that serves nobody may take to leave when its lease ends. Milliseconds. */
@@ -37,6 +38,7 @@ export class Worker {
   #watched = false;
   #leaving = false;
   #heartbeat: NodeJS.Timeout | undefined;
+  #endLimits = (): void => {};
 
   constructor(signals: HeldSignals) {
     this.#signals = signals;
@@ -89,10 +91,18 @@ export class Worker {
     this.#channel.send({ type: 'ready', drainLimit: limit });
   }
 
-  async #accept({ app, boot }: Loaded): Promise<void> {
+  async #accept({ app, boot, connections, log }: Loaded): Promise<void> {
     const fds = Array.from({ length: boot.listeners }, (_, position) => WORKER_FDS.listeners + position);
     this.#acceptors = await listenOn(app.server, fds, boot.backlog);
     this.#channel.send({ type: 'accepting' });
+    this.#endLimits = watchLimits(
+      connections,
+      { requests: boot.maxRequests, memory: boot.maxMemory },
+      {
+        spent: (why) => this.#channel.send({ type: 'spent', why }),
+        pointless: (what) => log.warning(null, what),
+      },
+    );
   }
 
   /** TERM from somebody: our master finds a substitute first, if there is a master. */
@@ -114,6 +124,7 @@ export class Worker {
   async #drain({ boot, app, connections, log }: Loaded): Promise<void> {
     // Told to accept and to drain in one breath: whoever is accepted by then is served.
     await this.#accepting;
+    this.#endLimits();
     this.#acceptors?.stop();
     const deadlineMs = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
     log.info('drain.start', `draining ${connections.size} connection${connections.size === 1 ? '' : 's'}`, {

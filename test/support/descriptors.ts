@@ -31,10 +31,29 @@ export function descriptors(pid: number): Descriptors {
 
 /** The processes that hold a listening TCP socket of this port, a mere holder who never accepts included. */
 export function listeningOn(port: number): number[] {
-  const ours = tcpSockets().filter((socket) => socket.port === port && socket.listening);
-  const targets = new Set(ours.map((socket) => `socket:[${socket.inode}]`));
+  const targets = listeningTargets(port);
   if (targets.size === 0) return [];
   return pids().filter((pid) => descriptorLinks(pid).some(({ target }) => targets.has(target)));
+}
+
+/** Where descriptors of a port's listening TCP sockets lead: `socket:[4711]`. */
+export function listeningTargets(port: number): ReadonlySet<string> {
+  const ours = tcpSockets().filter((socket) => socket.port === port && socket.listening);
+  return new Set(ours.map((socket) => `socket:[${socket.inode}]`));
+}
+
+/** Whether a process waits for one of these sockets in an epoll, as one that accepts does and a mere holder does not (proc_pid_fdinfo(5)). */
+export function waitsFor(pid: number, targets: ReadonlySet<string>): boolean {
+  const links = descriptorLinks(pid);
+  const wanted = new Set(links.filter(({ target }) => targets.has(target)).map(({ fd }) => fd));
+  return links
+    .filter(({ target }) => target === 'anon_inode:[eventpoll]')
+    .some(({ fd }) => watchedBy(pid, fd).some((one) => wanted.has(one)));
+}
+
+function watchedBy(pid: number, epoll: number): number[] {
+  const text = ofProcess(() => readFileSync(`/proc/${pid}/fdinfo/${epoll}`, 'latin1')) ?? '';
+  return [...text.matchAll(/^tfd:\s*(\d+)/gm)].map(([, fd]) => Number(fd));
 }
 
 function kindOf(target: string): DescriptorKind {

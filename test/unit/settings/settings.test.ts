@@ -32,6 +32,9 @@ test('an app alone gets the defaults', (t) => {
     keepAlive: 5,
     keepAliveAsked: false,
     backlog: 2048,
+    maxRequests: 0,
+    maxRequestsJitter: 0,
+    maxMemory: 0,
     upgrade: 'auto',
     upgradeTimeout: 60,
     bootTimeout: 60,
@@ -43,7 +46,7 @@ test('an app alone gets the defaults', (t) => {
 test('every option is understood', (t) => {
   const argv =
     '-b :1 --bind unix:/s -w 2 -p p -n shop -t 0 --graceful-timeout 1.5 --keep-alive 7 --backlog 9 --upgrade manual --upgrade-timeout 10 --boot-timeout 11 ' +
-    '--probe /up --chdir / --log-level debug --log-file l app.js#x';
+    '--max-requests 200 --max-requests-jitter 20 --max-memory 512M --probe /up --chdir / --log-level debug --log-file l app.js#x';
   t.deepEqual(settings(argv.split(' ')), {
     app: 'app.js#x',
     bind: [':1', 'unix:/s'],
@@ -55,6 +58,9 @@ test('every option is understood', (t) => {
     keepAlive: 7,
     keepAliveAsked: true,
     backlog: 9,
+    maxRequests: 200,
+    maxRequestsJitter: 20,
+    maxMemory: 512 * 1024 * 1024,
     upgrade: 'manual',
     upgradeTimeout: 10,
     bootTimeout: 11,
@@ -80,6 +86,21 @@ test('auto is a number of processors', (t) => {
 test('a keep-alive that is the default is asked for all the same', (t) => {
   t.true(settings(['--keep-alive', '5', 'app.js']).keepAliveAsked);
 });
+
+for (const [text, bytes] of [
+  ['0', 0],
+  ['1048576', 2 ** 20],
+  ['64k', 65_536],
+  ['512M', 512 * 2 ** 20],
+  ['512mb', 512 * 2 ** 20],
+  ['1.5GiB', 1.5 * 2 ** 30],
+  ['2T', 2 * 2 ** 40],
+  ['100B', 100],
+] as const) {
+  test(`--max-memory ${text} is ${bytes} bytes`, (t) => {
+    t.is(settings(['--max-memory', text, 'app.js']).maxMemory, bytes);
+  });
+}
 
 test('levels are read in any case, as gunicorn does', (t) => {
   t.is(settings(['--log-level', 'WARNING', 'app.js']).logLevel, 'warning');
@@ -114,6 +135,14 @@ const COMPLAINTS: readonly (readonly [string, string])[] = [
   ['-t 9999999 app.js', 'cannot use -t 9999999: 1000000 seconds are the most'],
   ['--boot-timeout 0 app.js', 'cannot use --boot-timeout 0: it must be more than 0 seconds'],
   ['--backlog many app.js', 'cannot use --backlog many: it needs a whole number from 1 to 2147483647'],
+  ['--max-requests -1 app.js', 'cannot use --max-requests -1: it needs a whole number from 0 to 2147483647'],
+  ['--max-requests 1k app.js', 'cannot use --max-requests 1k: it needs a whole number from 0 to 2147483647'],
+  ['--max-requests-jitter some app.js', 'cannot use --max-requests-jitter some: it needs a whole number from 0 to 2147483647'],
+  ['--max-memory lots app.js', 'cannot use --max-memory lots: it needs a size (512M, 1G, or bytes)'],
+  ['--max-memory 80% app.js', 'cannot use --max-memory 80%: it needs a size (512M, 1G, or bytes)'],
+  ['--max-memory -1G app.js', 'cannot use --max-memory -1G: it needs a size (512M, 1G, or bytes)'],
+  ['--max-memory 1.5 app.js', 'cannot use --max-memory 1.5: it is no whole number of bytes'],
+  ['--max-memory 9999999T app.js', 'cannot use --max-memory 9999999T: no machine has so much memory'],
   ['--bind= app.js', "cannot use --bind '': it is empty"],
   ['--probe health app.js', 'cannot use --probe health: a path of the app begins with / (--probe /health)'],
   ['--log-level loud app.js', 'cannot use --log-level loud: the levels are debug, info, warning, error and critical'],
