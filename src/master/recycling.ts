@@ -33,7 +33,7 @@ export function restraint({ bootTook, acceptingFor }: Spent, { wanted, booting, 
 
 /** What the log says of it; a turn is the ordinary course of things. */
 export const RESTRAINED: Readonly<Record<Restraint, string | undefined>> = {
-  young: 'so soon after it began that workers would do little but boot: it serves on for a moment (raise the limit)',
-  drains: 'while many before it still drain: it serves on until some of them are gone',
+  young: 'it serves on for a moment, or workers would do little but boot (raise the limit if this goes on)',
+  drains: 'it serves on, for many before it still drain',
   turn: undefined,
 };

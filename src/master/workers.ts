@@ -264,12 +264,12 @@ export class Workers {
   }
 
   /** One line a minute: it may be so for every worker, for ever. */
-  #restrained({ slot, why }: WorkerProcess, by: Restraint): void {
+  #restrained({ slot, why, acceptingFor }: WorkerProcess, by: Restraint): void {
     this.#listener.hurry();
     const [what, now] = [RESTRAINED[by], performance.now()];
     if (what === undefined || now < this.#restraintLoggedAt + RESTRAINT_PAUSE) return;
     this.#restraintLoggedAt = now;
-    this.#log.warning(null, `worker ${slot} ${why} ${what}`);
+    this.#log.warning(null, `worker ${slot} ${why} ${Math.round(acceptingFor) / 1000} s after it began to accept; ${what}`);
   }
 
   #ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined, instead: WorkerProcess | undefined): void {

@@ -20,22 +20,17 @@ const LOOK = 1_000;
 const MIB = 2 ** 20;
 
 /**
- * Count and look from here on: what the loading and the probe took is nobody's leak.
- * @param rss resident memory in bytes, as the kernel has it
+ * Count and look from here on: what loading and the probe took is nobody's leak.
  * @returns ends it
  */
-export function watchLimits(
-  connections: Connections,
-  { requests, memory }: Limits,
-  listener: SpentListener,
-  rss: () => number = () => process.memoryUsage.rss(),
-): () => void {
+export function watchLimits(connections: Connections, { requests, memory }: Limits, listener: SpentListener): () => void {
   const spent = (why: string): void => {
     end();
     listener.spent(why);
   };
   if (requests > 0) connections.count(requests, () => spent(`has served ${requests} request${requests === 1 ? '' : 's'} (--max-requests)`));
-  const timer = memory > 0 ? setInterval(memoryLook(memory, spent, listener.pointless, rss), LOOK).unref() : undefined;
+  const look = memory > 0 ? memoryLook(memory, { ...listener, spent }) : undefined;
+  const timer = look === undefined ? undefined : setInterval(look, LOOK).unref();
   return end;
 
   function end(): void {
@@ -44,14 +39,19 @@ export function watchLimits(
   }
 }
 
-/** A worker that has too much before its first request would be replaced by one that has too much: only what it gains counts. */
-function memoryLook(limit: number, spent: (why: string) => void, pointless: (what: string) => void, rss: () => number): () => void {
+/**
+ * One that has too much before its first request would be replaced by one that has too much: only what it gains after that counts.
+ * @param limit bytes
+ * @param rss resident memory, bytes
+ * @returns looks again
+ */
+export function memoryLook(limit: number, { spent, pointless }: SpentListener, rss = process.memoryUsage.rss): () => void {
   const empty = rss();
   let armed = empty <= limit;
-  if (!armed)
-    pointless(
-      `--max-memory ${inWords(limit)} is less than the ${inWords(empty)} that this worker has before its first request; it is not recycled for that`,
-    );
+  if (!armed) {
+    const what = `--max-memory ${inWords(limit)} is less than the ${inWords(empty)} that this worker has before its first request`;
+    pointless(`${what}; it is not recycled for that`);
+  }
   return () => {
     const now = rss();
     if (now <= limit) armed = true;

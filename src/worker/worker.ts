@@ -1,5 +1,6 @@
 /** A worker (worker): loads the app in private, says ready, accepts when told to, drains when told to or when nobody holds its lease. */
 import { writeSync } from 'node:fs';
+import { setImmediate } from 'node:timers/promises';
 import { Channel } from '../channel/channel.js';
 import { encodeFrame } from '../channel/frames.js';
 import { type Boot, DRAIN_PATIENCE, type FromWorker, TO_WORKER, type ToWorker, WORKER_FDS } from '../channel/worker-messages.js';
@@ -94,6 +95,8 @@ export class Worker {
   async #accept({ app, boot, connections, log }: Loaded): Promise<void> {
     const fds = Array.from({ length: boot.listeners }, (_, position) => WORKER_FDS.listeners + position);
     this.#acceptors = await listenOn(app.server, fds, boot.backlog);
+    // libuv waits for the listeners from its next poll on: the worker before this one must not stop until then.
+    await setImmediate();
     this.#channel.send({ type: 'accepting' });
     this.#endLimits = watchLimits(
       connections,

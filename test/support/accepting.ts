@@ -9,6 +9,8 @@ export interface AcceptingReport {
   readonly looks: number;
   /** The fewest workers that ever accepted at the same moment. */
   readonly fewest: number;
+  /** When there were too few, milliseconds since the epoch, and who was there. */
+  readonly lapses: readonly { readonly at: number; readonly accepting: readonly number[]; readonly living: readonly number[] }[];
   /** The most memory that one of those who accepted ever had, bytes. */
   readonly biggest: number;
 }
@@ -25,7 +27,7 @@ const LOOKS = 3;
 /** Looks again and again, until it is stopped. @param wanted so many should accept */
 export function watchAccepting(t: Test, holdfast: Holdfast, wanted: number): AcceptingWatch {
   const targets = listeningTargets(holdfast.port);
-  const seen = { looks: 0, fewest: Number.POSITIVE_INFINITY, biggest: 0 };
+  const seen = { looks: 0, fewest: Number.POSITIVE_INFINITY, biggest: 0, lapses: [] as AcceptingReport['lapses'][number][] };
   let stopped = false;
   const look = () => living(holdfast).filter((pid) => waitsFor(pid, targets));
   const run = async () => {
@@ -33,6 +35,7 @@ export function watchAccepting(t: Test, holdfast: Holdfast, wanted: number): Acc
       let accepting = look();
       for (let again = 1; again < LOOKS && accepting.length < wanted; again += 1) accepting = look();
       seen.looks += 1;
+      if (accepting.length < wanted) seen.lapses.push({ at: Date.now(), accepting, living: living(holdfast) });
       seen.fewest = Math.min(seen.fewest, accepting.length);
       seen.biggest = Math.max(seen.biggest, ...accepting.map((pid) => ofProcess(() => rss(pid)) ?? 0));
       await pause(BETWEEN);
