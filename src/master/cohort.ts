@@ -176,18 +176,16 @@ export class Cohort {
   #reachedLimit(worker: WorkerProcess): void {
     if (this.#slots.get(worker.slot) !== worker || this.#departing.has(worker.slot)) return;
     this.#spent.set(worker.slot, worker);
-    const by = this.#restraintOf(worker);
-    if (by !== undefined) this.#listener.restrained(worker, by);
     this.#recycle();
   }
 
   /** As many as may be replaced now. It had enough, which is no fault of its own: there is no pause as for one that died. */
   #recycle(): void {
-    for (const worker of [...this.#spent.values()]) if (this.#restraintOf(worker) === undefined) this.#replace(worker, true);
-  }
-
-  #restraintOf(worker: WorkerProcess): Restraint | undefined {
-    return restraint(worker, { wanted: this.#wanted, booting: this.#substitutes.size, draining: this.#leaving.size });
+    for (const worker of [...this.#spent.values()]) {
+      const by = restraint(worker, { wanted: this.#wanted, booting: this.#substitutes.size, draining: this.#leaving.size });
+      if (by === undefined) this.#replace(worker, true);
+      else this.#listener.restrained(worker, by);
+    }
   }
 
   #replace({ slot }: WorkerProcess, healthy: boolean): void {

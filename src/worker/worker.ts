@@ -95,7 +95,9 @@ export class Worker {
   async #accept({ app, boot, connections, log }: Loaded): Promise<void> {
     const fds = Array.from({ length: boot.listeners }, (_, position) => WORKER_FDS.listeners + position);
     this.#acceptors = await listenOn(app.server, fds, boot.backlog);
-    // libuv waits for the listeners from its next poll on: the worker before this one must not stop until then.
+    // libuv asks the kernel for connections from its next poll on, and the worker before this one must not stop until then. We come from
+    // a poll: the first immediate follows that one, the second the next.
+    await setImmediate();
     await setImmediate();
     this.#channel.send({ type: 'accepting' });
     this.#endLimits = watchLimits(

@@ -1,4 +1,6 @@
 // Recycling loses nothing: every kind of client at once, workers that come and go all the time. HOLDFAST_RECYCLE_SECONDS says for how long.
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { watchAccepting } from '../support/accepting.js';
@@ -6,6 +8,7 @@ import { startHoldfast } from '../support/holdfast.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
 import { fixture } from '../support/paths.js';
+import { tempDir } from '../support/temp.js';
 
 const SECONDS = Number(process.env['HOLDFAST_RECYCLE_SECONDS'] ?? 10);
 const WORKERS = 2;
@@ -63,3 +66,24 @@ test.serial('an app that leaks stays bounded by --max-memory, loses nothing, and
   t.true(biggest < 2.5 * limit, `${Math.round(biggest / MIB)} MiB`);
   assertLossless(t, report);
 });
+
+// Longer than what a worker waits that somebody sent TERM.
+if (SECONDS >= 60) {
+  test.serial('a worker that has reached its limit serves on for as long as its substitute boots', async (t) => {
+    t.timeout(limitMs);
+    const mood = join(tempDir(t), 'mood');
+    const holdfast = await startHoldfast(t, { app: fixture('moody.mjs'), args: ['--max-requests', '50'], env: { MOOD: mood } });
+    const accepting = watchAccepting(t, holdfast, 1);
+    const [old] = holdfast.workers();
+    writeFileSync(mood, 'wait');
+    const load = startLoad(t, { target: holdfast.target, mix: { short: 2, keepAlive: 2 }, keepAliveTimeoutMs: 5_000, limitMs });
+    await holdfast.event('worker.spawn', ({ msg }) => /another one takes its place/.test(String(msg)));
+    await pause(15_000);
+    const { answeredBy } = await load.report();
+    t.deepEqual([...answeredBy.keys()], [String(old?.pid)]);
+    rmSync(mood);
+    await holdfast.event('worker.exit', (line) => line['worker'] === old?.pid);
+    t.is((await load.stop()).failed, 0);
+    t.deepEqual((await accepting.stop()).lapses, []);
+  });
+}
