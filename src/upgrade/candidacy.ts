@@ -148,7 +148,8 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
   exposing: {
     ...quiet,
     // After commit there is no way back but the incumbent's: should it be gone, we go on and take its place.
-    stop: (state, { quick }) => to({ ...state, stop: order(quick) }),
+    // Alone, with a worker that never accepts, nothing is to be waited for.
+    stop: (state, { quick }) => (state.to === 'reign' ? takeCharge(order(quick)) : to({ ...state, stop: order(quick) })),
     cancel: (state, event) => (state.to === 'try' ? cancelled(state, event) : ignore(state)),
     gone: (state) => (state.to === 'try' ? claim(true, state.stop) : ignore(state)),
     exposed: (state) => exposed[state.to](state.stop),

@@ -9,7 +9,7 @@ export interface AcceptingReport {
   readonly looks: number;
   /** The fewest workers that ever accepted at the same moment. */
   readonly fewest: number;
-  /** When there were too few, milliseconds since the epoch, and who was there. */
+  /** The first few: when there were too few, milliseconds since the epoch, and who was there. */
   readonly lapses: readonly { readonly at: number; readonly accepting: readonly number[]; readonly living: readonly number[] }[];
   /** The most memory that one of those who accepted ever had, bytes. */
   readonly biggest: number;
@@ -23,6 +23,7 @@ export interface AcceptingWatch {
 const BETWEEN = 20;
 /** What is wrong for as long as a boot takes is wrong in each of so many looks; a look itself is no snapshot. */
 const LOOKS = 3;
+const KEPT = 5;
 
 /** Looks again and again, until it is stopped. @param wanted so many should accept */
 export function watchAccepting(t: Test, holdfast: Holdfast, wanted: number): AcceptingWatch {
@@ -35,7 +36,7 @@ export function watchAccepting(t: Test, holdfast: Holdfast, wanted: number): Acc
       let accepting = look();
       for (let again = 1; again < LOOKS && accepting.length < wanted; again += 1) accepting = look();
       seen.looks += 1;
-      if (accepting.length < wanted) seen.lapses.push({ at: Date.now(), accepting, living: living(holdfast) });
+      if (accepting.length < wanted && seen.lapses.length < KEPT) seen.lapses.push({ at: Date.now(), accepting, living: living(holdfast) });
       seen.fewest = Math.min(seen.fewest, accepting.length);
       seen.biggest = Math.max(seen.biggest, ...accepting.map((pid) => ofProcess(() => rss(pid)) ?? 0));
       await pause(BETWEEN);

@@ -34,6 +34,11 @@ test('the first generation serves without asking anybody, or leaves with the sta
   ]);
 });
 
+test('a stop does not wait for workers that never accept, unless an incumbent waits for them', (t) => {
+  t.deepEqual(candidacy({ is: 'exposing', to: 'reign', stop: 'none' }, term, 0).effects, [{ do: 'takeCharge', stop: 'graceful' }]);
+  t.deepEqual(candidacy({ is: 'exposing', to: 'succeed', stop: 'none' }, term, 0).effects, []);
+});
+
 test('a candidate that fails says so and leaves', (t) => {
   t.deepEqual(tell(loading, { event: 'loadFailed', status: 4, reason: 'x' }).done, ['sayFailed', 'leave']);
   t.deepEqual(tell(loading, loaded, { event: 'loadFailed', status: 3, reason: 'x' }).done.slice(-2), ['sayFailed', 'leave']);
