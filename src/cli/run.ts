@@ -21,20 +21,25 @@ async function runRole(deliver: typeof deliverSignals): Promise<number> {
   if (request.kind === 'help') return print(helpText());
   if (request.kind === 'version') return print(`holdfast ${version()} (node ${process.version})\n`);
   const command = readCommand();
-  if (wantsKeeper()) return keeper(command, deliver);
+  if (wantsKeeper(request.settings)) return keeper(command, request.settings, deliver);
   return master(command, request.settings, deliver);
 }
 
-/** On a terminal, and not below a keeper or in the place of another master already. */
-function wantsKeeper(): boolean {
+/** Where somebody relies on the first process, and not below a keeper or in the place of another master already. */
+function wantsKeeper(settings: Settings): boolean {
   const { HOLDFAST_KEEPER: kept, HOLDFAST_HANDOVER: handedOver } = process.env;
   const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
-  return terminal && kept === undefined && handedOver === undefined;
+  return (terminal || isWatched(settings)) && kept === undefined && handedOver === undefined;
 }
 
-async function keeper(command: Command, deliver: typeof deliverSignals): Promise<number> {
+/** By a parent, or by the kernel: the end of process 1 is the end of its container. */
+function isWatched({ keepPid }: Settings): boolean {
+  return keepPid || process.pid === 1;
+}
+
+async function keeper(command: Command, settings: Settings, deliver: typeof deliverSignals): Promise<number> {
   const { keep } = await import('../keeper/keeper.js');
-  const { signal, ended } = keep(command);
+  const { signal, ended } = await keep({ ...command, adopts: isWatched(settings), gracefulTimeout: settings.gracefulTimeout * 1000 });
   process.title = 'holdfast: keeper';
   deliver(signal);
   return ended;

@@ -1,24 +1,28 @@
 /**
- * The keeper: a stable process in front of generations that come and go (role launcher). On a terminal it is what ^C reaches, what npm and the
- * shell wait for. It starts the first master, forwards signals to whoever is in charge, and ends with the last one's exit status.
+ * The keeper: a stable process in front of generations that come and go (role launcher). It is what ^C reaches, what npm and the shell wait
+ * for, process 1 of a container, the pid that a supervisor watches. It starts the first master, forwards signals to whoever is in charge, and
+ * ends with the last one's exit status.
  */
-import { spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { Channel } from '../channel/channel.js';
 import { TO_KEEPER, type ToKeeper } from '../channel/keeper-messages.js';
-import { EXIT } from '../errors.js';
+import { DRAIN_PATIENCE } from '../channel/worker-messages.js';
+import { EXIT, HoldfastError } from '../errors.js';
+import { complain } from '../log/complain.js';
+import { Charge } from './charge.js';
+import type { Orphans } from './orphans.js';
+import { hasTerminal, type KeeperSignal, meaningOf } from './terminal.js';
 
 export interface KeeperOrder {
   readonly argv: readonly [string, ...string[]];
   readonly directory: string;
   readonly env: NodeJS.ProcessEnv;
+  /** Be the parent of those who lose theirs. */
+  readonly adopts: boolean;
+  /** Milliseconds that a worker's drain may take. */
+  readonly gracefulTimeout: number;
 }
-
-/** Where the first master finds the socket to its keeper. */
-const KEEPER_FD = 3;
-
-export type KeeperSignal = NodeJS.Signals;
 
 export interface Keeper {
   /** Forward it to the master in charge. */
@@ -27,66 +31,75 @@ export interface Keeper {
   readonly ended: Promise<number>;
 }
 
-export function keep(order: KeeperOrder): Keeper {
-  const [program, ...args] = order.argv;
-  const first = spawn(program, args, {
-    cwd: order.directory,
+/** Where the first master finds the socket to its keeper. */
+const KEEPER_FD = 3;
+
+export async function keep(order: KeeperOrder): Promise<Keeper> {
+  const terminal = hasTerminal();
+  let orphans: Orphans | undefined;
+  const charge = new Charge(() => orphans?.reap());
+  const first = start(order);
+  const status = statusOfLast(first, charge);
+  // Not before the first master is on its way.
+  if (order.adopts) orphans = (await import('./orphans.js')).adopt(first.pid ?? 0, (pid) => charge.bury(pid));
+  let hurry = () => {};
+  const hurried = new Promise<void>((resolve) => {
+    hurry = resolve;
+  });
+  const ended = status.then(async (status) => {
+    if (status !== undefined) return status;
+    complain(new HoldfastError(`the master (pid ${charge.last ?? first.pid}) died without a word`));
+    // The end of process 1 is everybody's, and its workers are still answering. pid_namespaces(7).
+    if (process.pid === 1) await Promise.race([orphans?.noneLeft(order.gracefulTimeout + DRAIN_PATIENCE), hurried]);
+    return EXIT.failed;
+  });
+  return {
+    ended,
+    signal(signal) {
+      const meaning = meaningOf(signal, terminal);
+      if (meaning !== undefined) charge.deliver(meaning);
+      if (meaning === 'SIGINT' || meaning === 'SIGQUIT') hurry();
+    },
+  };
+}
+
+function start({ argv: [program, ...args], directory, env }: KeeperOrder): ChildProcess {
+  return spawn(program, args, {
+    cwd: directory,
     // A session of its own: ^C is ours to forward, or every worker would get one too.
     detached: true,
-    env: { ...order.env, HOLDFAST_KEEPER: String(KEEPER_FD) },
+    env: { ...env, HOLDFAST_KEEPER: String(KEEPER_FD) },
     stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
   });
-  let inCharge = first.pid;
-  /** What nobody could take yet: a signal kills a master that has no handlers, and is lost on a dead one. */
-  let waiting: KeeperSignal[] | undefined = [];
+}
+
+/** Resolves when all masters have ended; with undefined when the last one was killed. */
+function statusOfLast(first: ChildProcess, charge: Charge): Promise<number | undefined> {
   let status: number | undefined;
-  const ended = new Promise<number>((resolve) => {
-    first.once('error', (error) => {
-      process.stderr.write(`holdfast: cannot start the master: ${error.message}\n`);
-      resolve(EXIT.failed);
-    });
-    // All generations hold the other end: it ends with the last of them.
-    new Channel<ToKeeper, never>(first.stdio.at(KEEPER_FD) as Socket, TO_KEEPER, {
-      message(message) {
-        if (message.type === 'exit') status = message.status;
-        if (message.type === 'charge') inCharge = message.pid;
-        if (message.type === 'exit') return;
-        const held = waiting ?? [];
-        waiting = undefined;
-        for (const signal of held) deliver(signal);
-      },
-      end: () => {
-        if (status === undefined) process.stderr.write(`holdfast: the master (pid ${inCharge}) died without a word\n`);
-        resolve(status ?? EXIT.failed);
-      },
+  const message = (message: ToKeeper) => {
+    if (message.type === 'here' && charge.last === undefined && first.pid !== undefined) charge.give(first.pid);
+    if (message.type === 'charge') {
+      status = undefined;
+      charge.give(message.pid);
+    }
+    // Who lost the succession has no say in how the winner ends.
+    if (message.type === 'exit' && (charge.pid === undefined || charge.pid === (message.pid ?? charge.pid))) status = message.status;
+  };
+  const exit = new Promise<number | undefined>((resolve) => {
+    first.once('exit', (code) => {
+      charge.bury(first.pid ?? 0);
+      resolve(code ?? undefined);
     });
   });
-  return { signal: deliver, ended };
-
-  function deliver(signal: KeeperSignal): void {
-    if (waiting !== undefined) waiting.push(signal);
-    else if (!forward(signal, inCharge)) waiting = [signal];
-  }
-}
-
-/** False when nobody is there to take it. */
-function forward(signal: KeeperSignal, pid: number | undefined): boolean {
-  // The terminal's size changed: no order to drain.
-  if (signal === 'SIGWINCH' || pid === undefined) return true;
-  try {
-    return process.kill(pid, signal === 'SIGHUP' && !hasTerminal() ? 'SIGTERM' : signal);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ESRCH') return false;
-    throw error;
-  }
-}
-
-/** HUP from a terminal that went away is a farewell, not an order to reload. tty(4). */
-function hasTerminal(): boolean {
-  try {
-    closeSync(openSync('/dev/tty', 'r'));
-    return true;
-  } catch {
-    return false;
-  }
+  // Before it could say anything through the channel it said it to the operator.
+  const unheard = () => (charge.last === undefined ? exit : undefined);
+  return new Promise((resolve) => {
+    first.once('error', (error) => {
+      complain(new HoldfastError(`cannot start the master: ${error.message}`));
+      resolve(EXIT.failed);
+    });
+    // All generations hold the other end: it ends with the last of them. Out of descriptors there is none.
+    const socket = first.stdio?.at(KEEPER_FD) as Socket | null | undefined;
+    if (socket) new Channel<ToKeeper, never>(socket, TO_KEEPER, { message, end: () => resolve(status ?? unheard()) });
+  });
 }

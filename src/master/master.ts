@@ -235,7 +235,7 @@ export class Master {
       if (departure.reason !== undefined) complain(new Error(departure.reason), this.#log);
       this.#log.info('master.exit', 'leaving', { status: departure.status });
       this.#log.flush();
-      if (this.#isLast) this.#generation.origin.keeper?.tell({ type: 'exit', status: departure.status });
+      if (this.#isLast) this.#generation.origin.keeper?.tell({ type: 'exit', status: departure.status, pid: process.pid });
       this.#generation.tellSuccessor({ type: 'farewell' }, () => this.#departed(departure.status));
     });
   }

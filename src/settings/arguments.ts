@@ -1,7 +1,7 @@
 /** The command line taken apart; what the texts mean is not looked at here. */
 import { parseArgs } from 'node:util';
 import { EXIT, HoldfastError } from '../errors.js';
-import { CATALOGUE, type OptionName, options, QUESTIONS } from './catalogue.js';
+import { CATALOGUE, type Option, type OptionName, options, QUESTIONS } from './catalogue.js';
 import { suggestion } from './suggestion.js';
 
 export interface Arguments {
@@ -40,18 +40,28 @@ export function takeApart(argv: readonly string[]): Arguments {
 /** Not strict: its messages are for programmers. */
 function parse(argv: readonly string[]) {
   const known = Object.fromEntries([
-    ...options().map(({ flag, short }) => [flag, { type: 'string' as const, ...(short === undefined ? {} : { short }) }]),
+    ...options().map(({ flag, short, type }) => [flag, { type: kind(type), ...(short === undefined ? {} : { short }) }]),
     [QUESTIONS.version.flag, { type: 'boolean' as const }],
     [QUESTIONS.help.flag, { type: 'boolean' as const, short: QUESTIONS.help.short }],
   ]);
   return parseArgs({ args: [...argv], options: known, strict: false, tokens: true });
 }
 
+function kind(type: string | undefined): 'string' | 'boolean' {
+  return type === undefined ? 'boolean' : 'string';
+}
+
 function take({ name: flag, rawName, value, inlineValue }: OptionToken, given: Map<OptionName, Given[]>): void {
   const name = NAMES.get(flag);
   if (name === undefined) throw unknown(flag, rawName);
+  if (!('type' in CATALOGUE[name])) return takeSwitch(name, rawName, value, given);
   if (value === undefined || (!inlineValue && looksLikeOption(value))) throw missing(name, rawName);
   given.set(name, [...(given.get(name) ?? []), { text: value, as: `${rawName} ${value === '' ? "''" : value}` }]);
+}
+
+function takeSwitch(name: OptionName, rawName: string, value: string | undefined, given: Map<OptionName, Given[]>): void {
+  if (value !== undefined) throw usage(`${rawName} takes no value (leave the =${value} out)`);
+  given.set(name, [{ text: '', as: rawName }]);
 }
 
 /** `-` is a file's name and `-5` a wrong number, but `-w -p` a forgotten value. */
@@ -65,8 +75,8 @@ function unknown(flag: string, rawName: string): HoldfastError {
 }
 
 function missing(name: OptionName, rawName: string): HoldfastError {
-  const { type, ...option } = CATALOGUE[name];
-  const example = 'initial' in option ? option.initial : type;
+  const option: Option<unknown> = CATALOGUE[name];
+  const example = option.initial ?? option.type;
   return usage(`${rawName} needs a value (${rawName} ${example})`);
 }
 

@@ -4,6 +4,7 @@ import {
   filled,
   type LogLevel,
   level,
+  on,
   type Parse,
   port,
   positive,
@@ -31,8 +32,8 @@ export interface Option<T> {
   /** Without its dashes. */
   readonly flag: string;
   readonly short?: string;
-  /** What stands in for the value in the usage. */
-  readonly type: string;
+  /** What stands in for the value in the usage; undefined for a switch, which takes none. */
+  readonly type?: string;
   /** Given once or more; the value is the list. */
   readonly repeatable?: boolean;
   /** As it would be typed; undefined when there is none. */
@@ -160,6 +161,11 @@ export const CATALOGUE = {
     sentence: 'Change to this directory before the app is loaded.',
     parse: filled,
   } satisfies Option<string>,
+  keepPid: {
+    flag: 'keep-pid',
+    sentence: 'Stay as the process that a supervisor watches until the last generation has ended; process 1 does so unasked.',
+    parse: on,
+  } satisfies Option<true>,
   logLevel: {
     flag: 'log-level',
     type: 'LEVEL',

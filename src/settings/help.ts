@@ -37,7 +37,7 @@ export function defaultsOf({ initial, variable }: Option<unknown>): readonly str
 function row(option: Option<unknown>): string {
   const defaults = defaultsOf(option);
   return columns(
-    `${flags(option)} ${option.type}`,
+    option.type === undefined ? flags(option) : `${flags(option)} ${option.type}`,
     defaults.length === 0 ? option.sentence : `${option.sentence} [${defaults.join(' or ')}]`,
   );
 }

@@ -22,9 +22,9 @@ export function settingsReference(): string {
 
 function row(option: Option<unknown>): string {
   const { flag, short, type, sentence } = option;
-  const name = short === undefined ? `--${flag} ${type}` : `-${short}, --${flag} ${type}`;
+  const name = `${short === undefined ? '' : `-${short}, `}--${flag}${type === undefined ? '' : ` ${type}`}`;
   const defaults = defaultsOf(option).map((text) => `\`${text}\``);
-  return `| \`${name}\` | ${defaults.join(' or ') || 'none'} | ${cell(sentence)} |`;
+  return `| \`${name}\` | ${defaults.join(' or ') || (type === undefined ? 'off' : 'none')} | ${cell(sentence)} |`;
 }
 
 /** A bar would end the cell, and an asterisk, an underscore or an angle bracket begin something. */

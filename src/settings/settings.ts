@@ -27,6 +27,7 @@ export interface Settings {
   readonly bootTimeout: number;
   readonly probe?: string;
   readonly chdir?: string;
+  readonly keepPid: boolean;
   readonly logLevel: LogLevel;
   readonly logFile: string;
 }
@@ -60,6 +61,7 @@ export function readSettings(argv: readonly string[], env: Environment): Request
     upgrade: texts.last('upgrade'),
     upgradeTimeout: texts.last('upgradeTimeout'),
     bootTimeout: texts.last('bootTimeout'),
+    keepPid: given.has('keepPid'),
     logLevel: texts.last('logLevel'),
     logFile: texts.last('logFile'),
     ...texts.ifGiven('pid'),

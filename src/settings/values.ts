@@ -18,6 +18,9 @@ const MOST_WORKERS = 4096;
 const MOST = 2 ** 31 - 1;
 const MOST_PORT = 65_535;
 
+/** A switch that was given. */
+export const on: Parse<true> = () => true;
+
 export const filled: Parse<string> = (text, as) => {
   if (text === '') throw unusable(as, 'it is empty');
   return text;

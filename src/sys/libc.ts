@@ -54,6 +54,9 @@ const f = {
   pipe: libc.func('int pipe(_Out_ int *fds)'),
   dup2: libc.func('int dup2(int from, int to)'),
   setsid: libc.func('int setsid()'),
+  waitid: libc.func('int waitid(int type, uint32_t id, uint8_t *info, int options)'),
+  waitpid: libc.func('int waitpid(int pid, int *status, int options)'),
+  ...(darwin ? {} : { prctl: libc.func('int prctl(int option, ...)') }),
 };
 
 function check(result: number, syscall: string): number {
@@ -184,4 +187,26 @@ export function duplicateOnto(from: number, to: number): void {
 /** Become the leader of a new session and process group, without a terminal. Throws EPERM for a leader of a group. setsid(2). */
 export function newSession(): void {
   check(f.setsid(), 'setsid');
+}
+
+/** Orphans among our descendants become our children, instead of process 1's. Linux; elsewhere nothing. PR_SET_CHILD_SUBREAPER, prctl(2). */
+export function adoptOrphans(): void {
+  const PR_SET_CHILD_SUBREAPER = 36;
+  if (f.prctl !== undefined) check(f.prctl(PR_SET_CHILD_SUBREAPER, 'unsigned long', 1), 'prctl');
+}
+
+/** The pid of a child that has ended, which stays to be waited for; 0 if none has; undefined if there is no child. waitid(2), WNOWAIT. */
+export function endedChild(): number | undefined {
+  const [P_ALL, WNOHANG, WEXITED, WNOWAIT] = [0, 1, 4, darwin ? 0x20 : 0x0100_0000];
+  const info = Buffer.alloc(128);
+  // ECHILD, and nothing else can go wrong.
+  if (f.waitid(P_ALL, 0, info, WNOHANG | WEXITED | WNOWAIT) < 0) return undefined;
+  // siginfo_t: three numbers and, where a pointer has eight bytes, a gap; on macOS there is none.
+  const number = darwin || koffi.sizeof('void *') === 4 ? 3 : 4;
+  return new Int32Array(info.buffer, info.byteOffset, number + 1)[number];
+}
+
+/** Take the exit status of a child that has ended, so that it is no zombie. waitpid(2). */
+export function reapChild(pid: number): void {
+  check(f.waitpid(pid, null, 1), 'waitpid');
 }
