@@ -1,5 +1,5 @@
 // An upgrade that stands still where a test wants to do something to it.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import type { ExecutionContext } from 'ava';
 import type { Holdfast } from './holdfast.js';
 import type { Releases } from './releases.js';
@@ -21,7 +21,7 @@ export async function holdLoading(holdfast: Holdfast, releases: Releases): Promi
   holdfast.signal('SIGUSR2');
   const { gen } = await holdfast.event('master.start', undefined, { after });
   await waitFor(() => existsSync(`${holdfast.pidfile}.2`) && holdfast.workers(Number(gen)).length === 2, 20_000, 'a candidate that loads');
-  return { incumbent, slow, candidate: Number(readFileSync(`${holdfast.pidfile}.2`, 'utf8')) };
+  return { incumbent, slow, candidate: holdfast.pidIn('.2') };
 }
 
 /** The candidate is ready, and the incumbent is stopped and cannot say commit. */

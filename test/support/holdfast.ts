@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type Exit, endOf, type HoldfastOptions, launch } from './launch.js';
 import { isError, type LogLine, LogTail } from './log-tail.js';
 import { killMarked, type MarkedProcess, processesMarked } from './marked.js';
+import { innerPid } from './pid-namespace.js';
 import { type Test, tempDir } from './temp.js';
 import { waitFor } from './wait.js';
 
@@ -112,10 +113,33 @@ export class Holdfast {
    * @throws Error when neither names a pid
    */
   pid(): number {
-    const text = this.pidfile === undefined ? String(this.events('master.ready').at(-1)?.pid) : readFileSync(this.pidfile, 'utf8');
+    return this.pidIn('');
+  }
+
+  /** The master that the pidfile of this suffix names: '.2' the candidate, '.oldbin' the retiree. */
+  pidIn(suffix: '' | '.2' | '.oldbin'): number {
+    const text =
+      this.pidfile === undefined ? String(this.events('master.ready').at(-1)?.pid) : readFileSync(`${this.pidfile}${suffix}`, 'utf8');
     const pid = Number(text);
     if (!Number.isInteger(pid) || pid <= 0) throw new Error(`no pid in ${this.pidfile ?? 'master.ready'}: ${JSON.stringify(text)}`);
-    return pid;
+    return this.#options.processOne === true ? this.fromInside(pid) : pid;
+  }
+
+  /**
+   * Of a process in the PID namespace, by its number there, the number here.
+   * @throws Error when no such process lives
+   */
+  fromInside(inner: number): number {
+    const found = this.processes().find(({ pid }) => pid !== this.process.pid && innerPid(pid) === inner);
+    if (found === undefined) throw new Error(`no process ${inner} lives in the PID namespace`);
+    return found.pid;
+  }
+
+  /** The process that whoever started it watches. */
+  keeper(): number {
+    const found = this.processes().find(({ role }) => role === 'keeper');
+    if (found === undefined) throw new Error('no keeper lives');
+    return found.pid;
   }
 
   /** As `kill -NAME $(cat PIDFILE)`; returns the pid that it went to. */

@@ -4,6 +4,7 @@ import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { MARK } from './marked.js';
 import { fixture, holdfastCommand } from './paths.js';
+import { asProcessOne } from './pid-namespace.js';
 
 export interface HoldfastOptions {
   /** Options before the app. Without a `-b` among them, `-b 127.0.0.1:0` is added. */
@@ -22,6 +23,8 @@ export interface HoldfastOptions {
   readonly stopMs?: number;
   /** Another program in Holdfast's place, for the tests of this file. */
   readonly command?: string;
+  /** It is process 1 of a PID namespace of its own, as in a container; `canBeProcessOne` says whether that can be had. */
+  readonly processOne?: boolean;
   /** False: do not wait for `master.ready`, e.g. because it must fail. */
   readonly untilReady?: boolean;
 }
@@ -40,14 +43,15 @@ export interface Place {
 
 /** The first process. What it and all its descendants print goes to files: a pipe to the test would tie their lives to its own. */
 export function launch(
-  { args = [], app = fixture('full.js'), cwd, env = {}, command = holdfastCommand }: HoldfastOptions,
+  { args = [], app = fixture('full.js'), cwd, env = {}, command = holdfastCommand, processOne = false }: HoldfastOptions,
   place: Place,
 ): ChildProcess {
   const bind = args.some((arg) => /^(-b|--bind)/.test(arg)) ? [] : ['-b', '127.0.0.1:0'];
   const pidfile = place.pidfile === undefined ? [] : ['-p', place.pidfile];
   const directory = cwd ?? place.dir;
   const out = ['stdout', 'stderr'].map((name) => openSync(join(place.dir, name), 'a'));
-  const child = spawn(process.execPath, [command, ...bind, ...pidfile, ...args, app], {
+  const [program, ...words] = [...(processOne ? asProcessOne : []), process.execPath, command, ...bind, ...pidfile, ...args, app];
+  const child = spawn(program ?? '', words, {
     cwd: directory,
     // On a developer's terminal it would otherwise be that terminal's foreground, and behave so.
     detached: true,

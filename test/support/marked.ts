@@ -55,7 +55,7 @@ function guessRole(args: string, pid: number, environment: ReadonlyMap<string, s
   if (titled !== undefined) return titled as Role;
   const parent = stat(pid)?.ppid ?? 0;
   if (environment.has('HOLDFAST_WORKER')) return environmentOf(parent).has('HOLDFAST_WORKER') ? 'other' : 'worker';
-  return /\bholdfast(\.js)?\b/.test(args) ? 'master' : 'other';
+  return /\bholdfast(\.js)?\b/.test(args) && !args.startsWith('unshare ') ? 'master' : 'other';
 }
 
 function slotOf(environment: ReadonlyMap<string, string>): number {

@@ -56,6 +56,13 @@ export function children(pid: number): number[] {
   return pids().filter((child) => stat(child)?.ppid === pid && isAlive(child));
 }
 
+/** Everything below a process that has ended and that nobody has waited for. */
+export function zombiesBelow(pid: number): Stat[] {
+  const all = pids().flatMap((one) => stat(one) ?? []);
+  const below = (parent: number): Stat[] => all.filter(({ ppid }) => ppid === parent).flatMap((child) => [child, ...below(child.pid)]);
+  return below(pid).filter(({ state }) => state === 'Z');
+}
+
 /** The command line as ps shows it, the title once a process has set one. */
 export function commandLine(pid: number): string {
   return (ofProcess(() => readFileSync(`/proc/${pid}/cmdline`, 'utf8')) ?? '').replaceAll('\0', ' ').trim();

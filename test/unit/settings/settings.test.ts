@@ -38,6 +38,7 @@ test('an app alone gets the defaults', (t) => {
     upgrade: 'auto',
     upgradeTimeout: 60,
     bootTimeout: 60,
+    keepPid: false,
     logLevel: 'info',
     logFile: '-',
   });
@@ -46,7 +47,7 @@ test('an app alone gets the defaults', (t) => {
 test('every option is understood', (t) => {
   const argv =
     '-b :1 --bind unix:/s -w 2 -p p -n shop -t 0 --graceful-timeout 1.5 --keep-alive 7 --backlog 9 --upgrade manual --upgrade-timeout 10 --boot-timeout 11 ' +
-    '--max-requests 200 --max-requests-jitter 20 --max-memory 512M --probe /up --chdir / --log-level debug --log-file l app.js#x';
+    '--max-requests 200 --max-requests-jitter 20 --max-memory 512M --probe /up --chdir / --keep-pid --log-level debug --log-file l app.js#x';
   t.deepEqual(settings(argv.split(' ')), {
     app: 'app.js#x',
     bind: [':1', 'unix:/s'],
@@ -66,6 +67,7 @@ test('every option is understood', (t) => {
     bootTimeout: 11,
     probe: '/up',
     chdir: '/',
+    keepPid: true,
     logLevel: 'debug',
     logFile: 'l',
   });
@@ -77,6 +79,12 @@ for (const way of [['-w4'], ['-w', '4'], ['--workers=4'], ['--workers', '4'], ['
     t.is(settings(['app.js', ...way]).workers, 4);
   });
 }
+
+test('a switch takes no value: what follows it is the app', (t) => {
+  const { keepPid, app } = settings(['--keep-pid', 'app.js']);
+  t.deepEqual({ keepPid, app }, { keepPid: true, app: 'app.js' });
+  t.true(settings(['--keep-pid', '--keep-pid', 'app.js']).keepPid);
+});
 
 test('auto is a number of processors', (t) => {
   const { workers } = settings(['-w', 'auto', 'app.js']);
@@ -122,6 +130,8 @@ const COMPLAINTS: readonly (readonly [string, string])[] = [
   ['--graceful_timeout=4 app.js', 'unknown option --graceful_timeout; did you mean --graceful-timeout?'],
   ['--no-such-thing app.js', 'unknown option --no-such-thing; holdfast --help lists them'],
   ['--constructor app.js', 'unknown option --constructor; holdfast --help lists them'],
+  ['--keep-pid=yes app.js', '--keep-pid takes no value (leave the =yes out)'],
+  ['--no-keep-pid app.js', 'unknown option --no-keep-pid; did you mean --keep-pid?'],
   ['-z app.js', 'unknown option -z; holdfast --help lists them'],
   ['app.js -w', '-w needs a value (-w 1)'],
   ['-w --pid x app.js', '-w needs a value (-w 1)'],

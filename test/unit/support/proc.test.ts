@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import test from 'ava';
 import { descriptors, listeningOn } from '../../support/descriptors.js';
-import { children, commandLine, isAlive, rss, stat, waitGone } from '../../support/proc.js';
+import { children, commandLine, isAlive, rss, stat, waitGone, zombiesBelow } from '../../support/proc.js';
 import { freeze, thaw } from '../../support/signals.js';
 import { waitFor } from '../../support/wait.js';
 
@@ -16,6 +16,10 @@ test('a zombie is dead', async (t) => {
   await waitFor(() => stat(pid)?.state === 'Z', 5000, 'a zombie');
   t.notThrows(() => process.kill(pid, 0), 'kill(2) still finds it');
   t.false(isAlive(pid));
+  t.deepEqual(
+    zombiesBelow(process.pid).map((zombie) => zombie.pid),
+    [pid],
+  );
   await waitGone(pid, 100);
 });
 
