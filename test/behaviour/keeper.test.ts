@@ -148,6 +148,14 @@ for (const { mode, run, processOne, keepPid } of MODES) {
     t.is((await end(holdfast)).status, 0);
   });
 
+  run(`${mode}: TERM ends both generations of an upgrade by hand: to the watched pid it is no decision`, async (t) => {
+    const holdfast = await start(t, { args: ['--upgrade', 'manual'] });
+    const after = holdfast.log.length;
+    process.kill(holdfast.keeper(), 'SIGUSR2');
+    await holdfast.event('upgrade.ready', ({ gen }) => gen === 1, { after });
+    await leavesNothing(t, holdfast);
+  });
+
   run(`${mode}: TERM that an incumbent took to its grave is followed by its successor`, async (t) => {
     const releases = new Releases(t);
     const holdfast = await start(t, { app: releases.app, cwd: releases.current, allowErrors: [/was told to stop/] });
