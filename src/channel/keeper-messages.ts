@@ -5,7 +5,7 @@ export type ToKeeper =
   /** Its signal handlers are there. */
   | { readonly type: 'here' }
   | { readonly type: 'charge'; readonly pid: number; readonly generation: number }
-  /** No release before the second said its pid. */
+  /** Earlier releases leave the pid out. */
   | { readonly type: 'exit'; readonly status: number; readonly pid?: number };
 
 export const TO_KEEPER: Shapes = { here: {}, charge: { pid: 'number', generation: 'number' }, exit: { status: 'number' } };

@@ -202,6 +202,18 @@ for (const { mode, run, processOne, keepPid } of MODES) {
   });
 }
 
+(canBeOne ? test : test.skip)('process 1 waits for the workers of a master that was killed, but not after INT', async (t) => {
+  const holdfast = await startHoldfast(t, { processOne: true, allowErrors: [/died without a word/] });
+  const cut = t.throwsAsync(ask(holdfast.target, '/slow?ms=20000'));
+  await ask(holdfast.target);
+  process.kill(holdfast.pid(), 'SIGKILL');
+  await waitFor(() => holdfast.stderr !== '', 10_000, 'the keeper to say so');
+  t.is(holdfast.workers().length, 1);
+  process.kill(holdfast.keeper(), 'SIGINT');
+  t.is((await end(holdfast)).status, 1);
+  await cut;
+});
+
 type Load = Awaited<ReturnType<typeof startLoad>>;
 
 function identity(holdfast: Holdfast) {

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { fixture, holdfastCommand } from '../support/paths.js';
+import { asProcessOne, canBeProcessOne } from '../support/pid-namespace.js';
 import { isAlive } from '../support/proc.js';
 import { tempDir } from '../support/temp.js';
 import { openTerminal } from '../support/terminal.js';
@@ -66,4 +67,36 @@ test('^C while the app still loads ends everything', async (t) => {
   await terminal.exit;
   await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
   t.pass();
+});
+
+for (const { where, run, before } of [
+  { where: 'on a terminal', run: test, before: [] },
+  { where: 'as process 1 with a terminal', run: canBeProcessOne() ? test : test.skip, before: asProcessOne },
+] as const) {
+  run(`${where} a WINCH is its change of size, and nobody drains`, async (t) => {
+    const options = ['-b', '127.0.0.1:0', '--log-level', 'debug'];
+    const terminal = openTerminal(t, [...before, process.execPath, holdfastCommand, ...options, fixture('hello.js')]);
+    await terminal.shows(/serving on/);
+    const keeper = terminal.processes().find(({ role }) => role === 'keeper')?.pid ?? 0;
+    process.kill(keeper, 'SIGWINCH');
+    // Two that come through, one after the other: the WINCH before them has been dealt with.
+    process.kill(keeper, 'SIGUSR1');
+    await terminal.shows(/got SIGUSR1/);
+    process.kill(keeper, 'SIGTTIN');
+    await terminal.shows(/got SIGTTIN/);
+    t.notRegex(terminal.output, /got SIGWINCH/);
+    terminal.type('\x03');
+    t.is((await terminal.exit).status, 0);
+    await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
+  });
+}
+
+test('a terminal that is closed ends everything, in order', async (t) => {
+  const pidfile = join(tempDir(t), 'pid');
+  const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', '-p', pidfile, fixture('hello.js')]);
+  await terminal.shows(/serving on/);
+  const [script] = terminal.processes().filter(({ args }) => args.startsWith('script '));
+  process.kill(script?.pid ?? 0, 'SIGKILL');
+  await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
+  t.false(existsSync(pidfile));
 });
