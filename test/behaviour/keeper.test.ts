@@ -191,11 +191,13 @@ for (const { mode, run, processOne, keepPid } of MODES) {
     t.regex(unloggable.stderr, /^holdfast: cannot [^\n]*\n$/, 'one line, and the keeper adds none');
   });
 
-  run(`${mode}: with the keeper everything ends`, async (t) => {
+  run(`${mode}: with the keeper everything ends, also when it has not read the last that it was told`, async (t) => {
     // unshare(1) dies as its child did, and says so.
     const holdfast = await start(t, { allowErrors: [/^unshare: /] });
+    const keeper = holdfast.keeper();
+    await freeze(t, keeper);
     await holdfast.upgrade();
-    process.kill(holdfast.keeper(), 'SIGKILL');
+    process.kill(keeper, 'SIGKILL');
     await holdfast.gone();
     // The kernel asked nobody in the namespace to tidy up.
     t.is(existsSync(holdfast.pidfile ?? ''), processOne);
