@@ -199,8 +199,8 @@ for (const { mode, run, processOne, keepPid } of MODES) {
     await holdfast.upgrade();
     process.kill(keeper, 'SIGKILL');
     await holdfast.gone();
-    // The kernel asked nobody in the namespace to tidy up.
-    t.is(existsSync(holdfast.pidfile ?? ''), processOne);
+    // In a PID namespace the kernel may be faster than the master's tidying up.
+    t.true(processOne || !existsSync(holdfast.pidfile ?? ''));
   });
 }
 
