@@ -41,7 +41,7 @@ export async function keep(order: KeeperOrder): Promise<Keeper> {
   const first = start(order);
   const status = statusOfLast(first, charge);
   // Not before the first master is on its way.
-  if (order.adopts) orphans = (await import('./orphans.js')).adopt(first.pid ?? 0, (pid) => charge.bury(pid));
+  if (order.adopts) orphans = (await import('./orphans.js')).adopt(first, (pid) => charge.bury(pid));
   let hurry = () => {};
   const hurried = new Promise<void>((resolve) => {
     hurry = resolve;

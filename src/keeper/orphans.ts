@@ -2,6 +2,7 @@
  * The keeper as the parent of those who have lost theirs (keeper): masters after the first, which are double-forked, the workers of a dead
  * master, and whatever an app leaves behind. Node waits for nobody but whom it started itself.
  */
+import type { ChildProcess } from 'node:child_process';
 import { adoptOrphans, endedChild, reapChild } from '../sys/libc.js';
 
 export interface Orphans {
@@ -13,17 +14,17 @@ export interface Orphans {
 
 /**
  * From now on orphans are ours, and no zombie stays.
- * @param own the pid of the child that Node waits for: its exit status is not to be taken away
+ * @param own the child that Node waits for: its exit status is not to be taken away
  * @param ended is told the pid of each that has ended, if need be twice
  */
-export function adopt(own: number, ended: (pid: number) => void): Orphans {
+export function adopt(own: ChildProcess, ended: (pid: number) => void): Orphans {
   let deserted = () => {};
   const reap = () => {
     let pid = endedChild();
     for (; pid !== undefined && pid > 0; pid = endedChild()) {
       ended(pid);
       // It stands before the others until Node has dealt with the same signal, which is in this turn.
-      if (pid === own) return void setImmediate(reap);
+      if (pid === own.pid && isAwaited(own)) return void setImmediate(reap);
       reapChild(pid);
     }
     if (pid === undefined) deserted();
@@ -39,4 +40,9 @@ export function adopt(own: number, ended: (pid: number) => void): Orphans {
       reap();
     });
   return { reap, noneLeft };
+}
+
+/** Not any more once Node knows of its end: then somebody else may have got its pid. */
+function isAwaited({ exitCode, signalCode }: ChildProcess): boolean {
+  return exitCode === null && signalCode === null;
 }

@@ -10,8 +10,8 @@ import { startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
 import type { LoadOptions, Report } from '../support/load/report.js';
 import { fixture } from '../support/paths.js';
-import { canBeProcessOne, innerPid, signalProcessOne } from '../support/pid-namespace.js';
-import { isAlive, ofProcess, stat, waitGone, zombiesBelow } from '../support/proc.js';
+import { canBeProcessOne, innerPid, runInside } from '../support/pid-namespace.js';
+import { isAlive, ofProcess, pids, stat, waitGone, zombiesBelow } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
 import { freeze } from '../support/signals.js';
 import { addSlow } from '../support/slow-release.js';
@@ -204,6 +204,22 @@ for (const { mode, run, processOne, keepPid } of MODES) {
   });
 }
 
+(canBeOne ? test : test.skip)("an orphan that got the first master's pid is reaped like any other", async (t) => {
+  const holdfast = await startHoldfast(t, { processOne: true });
+  const keeper = holdfast.keeper();
+  const first = innerPid(holdfast.pid());
+  await holdfast.upgrade();
+  await holdfast.event('master.exit');
+  const next = '/proc/sys/kernel/ns_last_pid';
+  const orphan = runInside(keeper, `[ ! -w ${next} ] || { echo ${first - 1} > ${next}; sleep 1000 >/dev/null 2>&1 & echo $!; }`);
+  if (orphan === '') return void t.log(`nobody may choose a pid here: ${next}`);
+  t.is(Number(orphan), first);
+  const outer = waitFor(() => pids().find((pid) => innerPid(pid) === first && stat(pid)?.ppid === keeper), 5_000, 'an orphan');
+  process.kill(await outer, 'SIGKILL');
+  await waitFor(() => zombiesBelow(keeper).length === 0, 5_000, 'it to be reaped');
+  await leavesNothing(t, holdfast);
+});
+
 (canBeOne ? test : test.skip)('process 1 waits for the workers of a master that was killed, but not after INT', async (t) => {
   const holdfast = await startHoldfast(t, { processOne: true, allowErrors: [/died without a word/] });
   const cut = t.throwsAsync(ask(holdfast.target, '/slow?ms=20000'));
@@ -259,7 +275,8 @@ function onlyCut(t: ExecutionContext, { failures }: Report): void {
 async function got(holdfast: Holdfast, signal: NodeJS.Signals): Promise<void> {
   const seen = holdfast.log.length;
   const keeper = holdfast.keeper();
-  if (innerPid(keeper) === 1) signalProcessOne(keeper, signal);
+  // From inside process 1 gets only what it has a handler for. pid_namespaces(7).
+  if (innerPid(keeper) === 1) runInside(keeper, `kill -s ${signal.slice(3)} 1`);
   else process.kill(keeper, signal);
   await waitFor(
     () => holdfast.log.slice(seen).some(({ msg }) => msg === `got ${signal}`),

@@ -29,8 +29,8 @@ export function innerPid(pid: number): number {
   return Number(/^NSpid:.*\s(\d+)$/m.exec(status)?.[1] ?? Number.NaN);
 }
 
-/** As `docker exec CONTAINER kill -s NAME 1`: from inside, process 1 gets only signals that it has handlers for. pid_namespaces(7). */
-export function signalProcessOne(one: number, signal: NodeJS.Signals): void {
-  const entered = ['-t', String(one), ...(isRoot ? [] : ['--user', '--preserve-credentials']), '--pid'];
-  execFileSync('nsenter', [...entered, 'sh', '-c', `kill -s ${signal.slice(3)} 1`]);
+/** As `docker exec CONTAINER sh -c SCRIPT`, in the PID namespace of this process, with its /proc. */
+export function runInside(one: number, script: string): string {
+  const user = isRoot ? [] : ['--user', '--preserve-credentials'];
+  return execFileSync('nsenter', ['-t', String(one), ...user, '--pid', '--mount', 'sh', '-c', script], { encoding: 'utf8' });
 }
