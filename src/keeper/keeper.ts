@@ -46,13 +46,7 @@ export async function keep(order: KeeperOrder): Promise<Keeper> {
   const hurried = new Promise<void>((resolve) => {
     hurry = resolve;
   });
-  const ended = status.then(async (status) => {
-    if (status !== undefined) return status;
-    complain(new HoldfastError(`the master (pid ${charge.last ?? first.pid}) died without a word`));
-    // The end of process 1 is everybody's, and its workers are still answering. pid_namespaces(7).
-    if (process.pid === 1) await Promise.race([orphans?.noneLeft(order.gracefulTimeout + DRAIN_PATIENCE), hurried]);
-    return EXIT.failed;
-  });
+  const ended = status.then((status) => status ?? bereaved());
   return {
     ended,
     signal(signal) {
@@ -61,6 +55,13 @@ export async function keep(order: KeeperOrder): Promise<Keeper> {
       if (meaning === 'SIGINT' || meaning === 'SIGQUIT') hurry();
     },
   };
+
+  /** The last master was killed. The end of process 1 is everybody's, and the workers are still answering. pid_namespaces(7). */
+  async function bereaved(): Promise<number> {
+    complain(new HoldfastError(`the master (pid ${charge.last ?? first.pid}) died without a word`));
+    if (process.pid === 1) await Promise.race([orphans?.noneLeft(order.gracefulTimeout + DRAIN_PATIENCE), hurried]);
+    return EXIT.failed;
+  }
 }
 
 function start({ argv: [program, ...args], directory, env }: KeeperOrder): ChildProcess {
