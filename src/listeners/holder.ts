@@ -107,13 +107,13 @@ function parentOf(pid: string): number {
   return Number(/^PPid:\s+(\d+)$/m.exec(attempt(() => readFileSync(`/proc/${pid}/status`, 'utf8')))?.[1] ?? 0);
 }
 
-/** Node 24 calls its main thread MainThread, and our title is "holdfast: master ..." cut to 15 bytes. */
+/** Node 24 calls its main thread MainThread, Node 26 node-MainThread, and our title is "holdfast: master ..." cut to 15 bytes. */
 function nameOf(pid: number): string {
   const name =
     attempt(() => readFileSync(`/proc/${pid}/comm`, 'utf8'))
       .trim()
       .split(':')[0] ?? '';
-  if (name !== 'MainThread' && name !== '') return name;
+  if (name !== '' && !/^(node-)?MainThread$/.test(name)) return name;
   return basename(attempt(() => readlinkSync(`/proc/${pid}/exe`))) || 'a process';
 }
 
