@@ -212,7 +212,7 @@ export class Master {
     if (this.#risen) this.#asIncumbent.retireeEnded(how);
     // Out of its mind is not dead: nobody takes over before it has seen the other's end.
     else if (how === 'garbage')
-      this.#enqueue({ for: 'candidate', event: { event: 'cancel', reason: 'the incumbent sent what is no message' } });
+      this.#enqueue({ for: 'candidate', event: { event: 'cancel', reason: 'the incumbent sent what is no message of this release' } });
     else this.#enqueue({ for: 'candidate', event: { event: 'gone' } });
   }
 

@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { createLease, createSuccession } from '../channel/lease.js';
 import { CANDIDATE_FDS, HANDOVER_VERSION, SPOKEN } from '../channel/master-messages.js';
+import { misunderstanding, unknownFormat } from '../channel/versions.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import { decodeListeners, inheritListener, type Listener } from '../listeners/index.js';
 import { openLog } from '../log/log.js';
@@ -95,10 +96,9 @@ interface Before {
 
 /** The descriptors as CANDIDATE_FDS has them, each checked before it is used: a hand-over may be forged. */
 async function meetPredecessor(handed: Handed, version: string): Promise<Before> {
-  if (handed.HOLDFAST_HANDOVER !== String(HANDOVER_VERSION))
-    throw malformed(
-      `version ${handed.HOLDFAST_HANDOVER}, and this release knows only ${HANDOVER_VERSION}; upgrade through a release between the two`,
-    );
+  const format = handed.HOLDFAST_HANDOVER ?? '';
+  refuseFor(unknownFormat(format));
+  if (format !== String(HANDOVER_VERSION)) throw malformed(`HOLDFAST_HANDOVER is ${JSON.stringify(format.slice(0, 60))}`);
   const pid = asDescriptor(handed.HOLDFAST_PREDECESSOR);
   if (pid === undefined) throw malformed('HOLDFAST_PREDECESSOR is no pid');
   const entries = decodeListeners(handed.HOLDFAST_FDS ?? '');
@@ -118,6 +118,8 @@ async function meetPredecessor(handed: Handed, version: string): Promise<Before>
     throw malformed(messageOf(error));
   });
   predecessor.send({ type: 'hello', ...SPOKEN, pid: process.pid, holdfast: version, node: process.version });
+  // The incumbent has heard which versions we speak, and comes to the same conclusion.
+  refuseFor(misunderstanding('the incumbent', handover));
   leadSession();
   const inherited = inherit(entries, predecessor);
   const keeper = handover.keeper ? at(CANDIDATE_FDS.keeper) : undefined;
@@ -161,6 +163,11 @@ function leadSession(): void {
 function takeStderr(fd: number): void {
   duplicateOnto(fd, 2);
   closeSync(fd);
+}
+
+/** Between releases that are too far from each other nothing is tried. */
+function refuseFor(misunderstood: string | undefined): void {
+  if (misunderstood !== undefined) throw new HoldfastError(`cannot take over: ${misunderstood}`);
 }
 
 function malformed(what: string, cause?: unknown): HoldfastError {

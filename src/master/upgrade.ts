@@ -1,6 +1,7 @@
 /** An upgrade as the incumbent leads it (master): what it says to the candidate, and what it makes of the answers. */
 import type { ChannelEnd } from '../channel/channel.js';
-import { type FromCandidate, SPOKEN } from '../channel/master-messages.js';
+import type { FromCandidate } from '../channel/master-messages.js';
+import { misunderstanding } from '../channel/versions.js';
 import { messageOf } from '../errors.js';
 import type { Generation } from './generation.js';
 import type { IncumbentTurns } from './incumbent-turns.js';
@@ -81,15 +82,15 @@ export class Upgrade {
   #greet({ pid, min, max }: Extract<FromCandidate, { readonly type: 'hello' }>): void {
     if (!Number.isSafeInteger(pid) || pid <= 1 || pid === process.pid) return this.#failed(`the candidate said that its pid is ${pid}`);
     this.#generation.successor?.introduce(pid);
-    if (min > SPOKEN.max || max < SPOKEN.min)
-      return this.#failed(`the candidate speaks versions ${min} to ${max} of the protocol, this master ${SPOKEN.min} to ${SPOKEN.max}`);
+    const misunderstood = misunderstanding('the candidate', { min, max });
+    if (misunderstood !== undefined) return this.#failed(misunderstood);
     if (this.#generation.origin.settings.upgrade === 'manual' && max < BESIDE)
       return this.#failed('the release of the candidate knows no --upgrade manual (leave the option out to upgrade to it)');
     this.#turns.post({ event: 'hello' });
   }
 
   #ended(how: ChannelEnd): void {
-    if (how === 'garbage') this.#failed('the candidate sent what is no message');
+    if (how === 'garbage') this.#failed('the candidate sent what is no message of this release');
     else this.#turns.post({ event: 'gone' });
   }
 

@@ -196,7 +196,7 @@ test('the pidfile holds the pid and a newline', async (t) => {
 });
 
 for (const [what, env] of [
-  ['of another format', { HOLDFAST_HANDOVER: '2' }],
+  ['whose format is no number', { HOLDFAST_HANDOVER: 'yes' }],
   ['without a predecessor', { HOLDFAST_HANDOVER: '1', HOLDFAST_FDS: '127.0.0.1:8000=3' }],
   ['with nonsense for descriptors', { HOLDFAST_HANDOVER: '1', HOLDFAST_PREDECESSOR: '1', HOLDFAST_FDS: 'abc' }],
   ['with a descriptor of somebody else', { HOLDFAST_HANDOVER: '1', HOLDFAST_PREDECESSOR: '1', HOLDFAST_FDS: '127.0.0.1:8000=3' }],

@@ -7,5 +7,8 @@ export function fixture(name: string): string {
   return fileURLToPath(new URL(`test/fixtures/${name}`, root));
 }
 
+/** The directory of package.json. */
+export const packageRoot = fileURLToPath(root);
+
 /** The command that is under test. */
 export const holdfastCommand = fileURLToPath(new URL('bin/holdfast.js', root));
