@@ -14,9 +14,9 @@ const news = { colours: ['red', { deep: true }], motto: null };
 
 /** A candidate that refused leaves nothing but its line. */
 async function assertRefusal(t: ExecutionContext, candidate: Candidate, line: RegExp): Promise<void> {
+  await waitFor(() => candidate.processes().length === 0, 20_000, 'the candidate to give up');
   t.deepEqual(await candidate.exit, { status: 1, signal: null });
   t.regex(candidate.stderr, line);
-  t.deepEqual(candidate.processes(), []);
   t.deepEqual(readdirSync(candidate.dir).sort(), ['pid', 'stdout', 'words']);
   t.is(readFileSync(candidate.pidfile, 'utf8'), `${process.pid}\n`);
 }
