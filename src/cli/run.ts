@@ -21,8 +21,14 @@ async function runRole(deliver: typeof deliverSignals): Promise<number> {
   if (request.kind === 'help') return print(helpText());
   if (request.kind === 'version') return print(`holdfast ${version()} (node ${process.version})\n`);
   const command = readCommand();
+  if (blocksUsr1()) (await import('../sys/signal-mask.js')).unblock('SIGUSR1');
   if (wantsKeeper(request.settings)) return keeper(command, request.settings, deliver);
   return master(command, request.settings, deliver);
+}
+
+/** With this option (Node 22.14 on) USR1 stays blocked as it is at Node's start, and the order to reopen the logs would never arrive. */
+function blocksUsr1(): boolean {
+  return [...process.execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)].includes('--disable-sigusr1');
 }
 
 /** Where somebody relies on the first process, and not below a keeper or in the place of another master already. */

@@ -25,6 +25,8 @@ export interface HoldfastOptions {
   readonly command?: string;
   /** It is process 1 of a PID namespace of its own, as in a container; `canBeProcessOne` says whether that can be had. */
   readonly processOne?: boolean;
+  /** The Node that runs it, as typed: a path, or a name of `env.PATH`; the one of the tests if not given. */
+  readonly node?: string;
   /** False: do not wait for `master.ready`, e.g. because it must fail. */
   readonly untilReady?: boolean;
 }
@@ -43,14 +45,22 @@ export interface Place {
 
 /** The first process. What it and all its descendants print goes to files: a pipe to the test would tie their lives to its own. */
 export function launch(
-  { args = [], app = fixture('full.js'), cwd, env = {}, command = holdfastCommand, processOne = false }: HoldfastOptions,
+  {
+    args = [],
+    app = fixture('full.js'),
+    cwd,
+    env = {},
+    command = holdfastCommand,
+    node = process.execPath,
+    processOne = false,
+  }: HoldfastOptions,
   place: Place,
 ): ChildProcess {
   const bind = args.some((arg) => /^(-b|--bind)/.test(arg)) ? [] : ['-b', '127.0.0.1:0'];
   const pidfile = place.pidfile === undefined ? [] : ['-p', place.pidfile];
   const directory = cwd ?? place.dir;
   const out = ['stdout', 'stderr'].map((name) => openSync(join(place.dir, name), 'a'));
-  const [program, ...words] = [...(processOne ? asProcessOne : []), process.execPath, command, ...bind, ...pidfile, ...args, app];
+  const [program, ...words] = [...(processOne ? asProcessOne : []), node, command, ...bind, ...pidfile, ...args, app];
   const child = spawn(program ?? '', words, {
     cwd: directory,
     // On a developer's terminal it would otherwise be that terminal's foreground, and behave so.
