@@ -4,6 +4,7 @@ import { EXIT, HoldfastError } from '../errors.js';
 import { complain } from '../log/complain.js';
 import { type Command, readCommand } from '../master/command.js';
 import { helpText, readSettings, type Settings } from '../settings/index.js';
+import { explainMissingBinary, refuseUnknownPlatform } from '../sys/platform.js';
 import type { deliverSignals } from './trap.js';
 
 /** A stop by signal is status 0; anything that was not foreseen is a failure with its stack, for it is our fault. */
@@ -20,8 +21,9 @@ async function runRole(deliver: typeof deliverSignals): Promise<number> {
   const request = readSettings(process.argv.slice(2), process.env);
   if (request.kind === 'help') return print(helpText());
   if (request.kind === 'version') return print(`holdfast ${version()} (node ${process.version})\n`);
+  refuseUnknownPlatform();
   const command = readCommand();
-  if (blocksUsr1()) (await import('../sys/signal-mask.js')).unblock('SIGUSR1');
+  if (blocksUsr1()) (await import('../sys/signal-mask.js').catch(explainMissingBinary)).unblock('SIGUSR1');
   if (wantsKeeper(request.settings)) return keeper(command, request.settings, deliver);
   return master(command, request.settings, deliver);
 }
@@ -44,7 +46,7 @@ function isWatched({ keepPid }: Settings): boolean {
 }
 
 async function keeper(command: Command, settings: Settings, deliver: typeof deliverSignals): Promise<number> {
-  const { keep } = await import('../keeper/keeper.js');
+  const { keep } = await import('../keeper/keeper.js').catch(explainMissingBinary);
   const { signal, ended } = await keep({ ...command, adopts: isWatched(settings), gracefulTimeout: settings.gracefulTimeout * 1000 });
   process.title = 'holdfast: keeper';
   deliver(signal);
@@ -52,7 +54,7 @@ async function keeper(command: Command, settings: Settings, deliver: typeof deli
 }
 
 async function master(command: Command, settings: Settings, deliver: typeof deliverSignals): Promise<number> {
-  const { startMaster } = await import('../master/start.js');
+  const { startMaster } = await import('../master/start.js').catch(explainMissingBinary);
   return startMaster(command, settings, version(), deliver);
 }
 

@@ -37,6 +37,8 @@ function reasonOf(code: string, address: Address): string | undefined {
       return address.is === 'tcp6' ? NO_IPV6 : code;
     case 'EMFILE':
       return 'too many open files (raise ulimit -n)';
+    // Linux never; macOS takes it for an empty path.
+    case 'ENOENT':
     case 'EINVAL':
       return address.is === 'abstract' ? 'this system has no abstract unix sockets' : code;
     default:

@@ -20,13 +20,13 @@ export function readCommand(): Command {
 
 /** proc(5), /proc/PID/cmdline: unlike process.argv it has the program and the script as typed. */
 function typed(): readonly [string, ...string[]] {
-  const resolved = [process.argv0, ...process.execArgv, ...process.argv.slice(1)];
   try {
     const [program, ...args] = readFileSync('/proc/self/cmdline', 'utf8').split('\0').slice(0, -1);
-    return program === undefined ? ['node', ...resolved] : [program, ...args];
+    if (program !== undefined) return [program, ...args];
   } catch {
-    return [process.execPath, ...resolved.slice(1)];
+    // There is no /proc, as on macOS. What Node tells has the program as typed too, and the script by its physical name.
   }
+  return [process.argv0, ...process.execArgv, ...process.argv.slice(1)];
 }
 
 /** getcwd(3) fails in a directory that was removed. */

@@ -10,6 +10,7 @@ import { openLog } from '../log/log.js';
 import { preload } from '../pidfile/index.js';
 import type { Settings } from '../settings/index.js';
 import { duplicateOnto, isConnected, newSession, setCloseOnExec } from '../sys/libc.js';
+import { missingOn } from '../sys/platform.js';
 import type { Command } from './command.js';
 import { KeeperLink } from './keeper-link.js';
 import { Master } from './master.js';
@@ -37,6 +38,8 @@ export async function startMaster(
   const name = settings.name ?? basename(settings.app.split('#')[0] ?? '').replace(/\.[cm]?[jt]s$/, '');
   const log = openLog({ file: settings.logFile, level: settings.logLevel, role: 'master', gen: generation, pid: process.pid, name });
   if (before !== undefined) takeStderr(before.stderr);
+  const missing = missingOn();
+  if (missing !== undefined) log.warning(null, missing);
   process.title = `holdfast: master [${name}] gen ${generation}`;
   return new Promise((departed) => {
     let master: Master | undefined;

@@ -1,6 +1,17 @@
 // The package as npm makes it, installed elsewhere: without scripts, without development dependencies, and from npm's cache where it can.
-import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
@@ -82,6 +93,14 @@ test('it serves, and upgrades without loss', async (t) => {
   await load.answeredAtLeast(200);
   t.is((await holdfast.reload()).event, 'reload.done');
   assertLossless(t, await load.stop());
+});
+
+test('installed without the binary of its native module it says so in one line', (t) => {
+  const maimed = join(place, 'maimed');
+  cpSync(consumer, maimed, { recursive: true, filter: (path) => !path.includes('@koromix'), verbatimSymlinks: true });
+  const { status, stderr } = spawnSync(join(maimed, 'node_modules/.bin/holdfast'), [fixture('hello.js')], { encoding: 'utf8' });
+  t.is(status, 1);
+  t.regex(stderr, /^holdfast: cannot start: the package koffi is without its binary for \w+-\w+ \(npm install again, .*\)\n$/);
 });
 
 for (const path of subpaths) {
