@@ -1,6 +1,7 @@
 /**
  * The release before this one, whole, as it was: what upgrades have to get along with in both directions. `previous-release.tar.gz` is its
- * `npm pack` without documentation and types; the packages that it needs are ours. With each release it is replaced by the one before.
+ * `npm pack` without documentation and types; the packages that it needs are ours. Until there is a release it is the first state of format 1,
+ * and then each release replaces it by itself, built: tar -czf with `package/` and in it bin, dist without *.d.ts, package.json and LICENSE.
  */
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, renameSync, symlinkSync } from 'node:fs';
