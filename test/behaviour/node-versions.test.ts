@@ -47,7 +47,7 @@ for (const how of ['PATH', 'an absolute path'] as const) {
   });
 }
 
-tested('each Node hands over to each other, a bad app in between, and grows nothing', async (t) => {
+tested('each Node hands over to each other under load, a bad app in between, loses nothing and grows nothing', async (t) => {
   t.timeout(300_000);
   const releases = new Releases(t, 2);
   const current = new CurrentNode(t, oldest);
@@ -61,6 +61,8 @@ tested('each Node hands over to each other, a bad app in between, and grows noth
     allowErrors: [/rollback/],
   });
   const bad = releases.addBad('throws');
+  const load = await startLoad(t, { target: holdfast.target, mix: { short: 2, keepAlive: 4, slow: 1 }, keepAliveTimeoutMs: 5_000 });
+  await load.warm(3);
   const held = new Map<string, Set<number>>();
   for (const from of nodes) {
     for (const to of nodes.filter((node) => node !== from)) {
@@ -75,6 +77,9 @@ tested('each Node hands over to each other, a bad app in between, and grows noth
       held.set(to, (held.get(to) ?? new Set()).add(descriptors(holdfast.pid()).count));
     }
   }
+  const report = await load.stop();
+  t.log(report.total, summary(report));
+  assertLossless(t, report);
   for (const [node, counts] of held) t.is(counts.size, 1, `descriptors under ${node}: ${[...counts].join(', ')}`);
 });
 
@@ -101,7 +106,7 @@ for (const node of nodes) {
       renameSync(file, `${file}.1`);
       holdfast.signal('SIGUSR1');
       for (const { pid } of holdfast.workers()) process.kill(pid, 'SIGUSR1');
-      await waitFor(() => existsSync(file), 5_000, 'the new file');
+      await waitFor(() => existsSync(file), 20_000, 'the new file');
       const { status } = await askLogged(file);
       t.is(status, 200);
       t.deepEqual(sockets(), before);
