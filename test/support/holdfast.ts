@@ -1,8 +1,8 @@
 // Starts Holdfast as an operator would and follows it through its generations: the first process may leave, later masters are nobody's child.
 import type { ChildProcess } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { type Exit, endOf, type HoldfastOptions, launch } from './launch.js';
 import { isError, type LogLine, LogTail } from './log-tail.js';
 import { killMarked, type MarkedProcess, processesMarked } from './marked.js';
@@ -54,7 +54,8 @@ export class Holdfast {
     this.mark = randomUUID();
     this.pidfile = pidfilePath(options.pidfile ?? true, this.dir);
     for (const name of ['stdout', 'stderr']) writeFileSync(join(this.dir, name), '');
-    this.#tail = new LogTail(join(this.dir, 'stdout'));
+    if (options.logFile !== undefined) writeFileSync(options.logFile, '');
+    this.#tail = new LogTail(options.logFile ?? join(this.dir, 'stdout'));
     t.teardown(() => this.#tearDown(t));
     this.process = launch(options, this);
     this.exit = endOf(this.process);
@@ -98,6 +99,16 @@ export class Holdfast {
     return this.#tail.expect({
       what: `${names.join(' or ')}; stderr: ${this.stderr || 'empty'}`,
       matches: (line) => line.event !== undefined && names.includes(line.event) && matches(line),
+      from: this.#indexAfter(wait.after),
+      timeoutMs: wait.timeoutMs ?? 20_000,
+    });
+  }
+
+  /** The first line with such a message, written already or still to come. */
+  says(message: RegExp, matches: (line: LogLine) => boolean = () => true, wait: Wait = {}): Promise<LogLine> {
+    return this.#tail.expect({
+      what: `${message}; stderr: ${this.stderr || 'empty'}`,
+      matches: (line) => message.test(line.msg ?? '') && matches(line),
       from: this.#indexAfter(wait.after),
       timeoutMs: wait.timeoutMs ?? 20_000,
     });
@@ -169,6 +180,12 @@ export class Holdfast {
   /** Everything of this tree that is alive, by the mark. */
   processes(): MarkedProcess[] {
     return processesMarked(this.mark);
+  }
+
+  /** The names of what stands beside the pidfile and belongs to it. */
+  strayFiles(): string[] {
+    const path = this.pidfile ?? '';
+    return readdirSync(dirname(path)).filter((name) => name.startsWith(`${basename(path)}.`));
   }
 
   /** The live workers, of one generation or of all, in order of slot. */

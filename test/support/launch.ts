@@ -17,6 +17,8 @@ export interface HoldfastOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** False: no `-p`. True by default, a path of the test's own directory; a string is the path to use. */
   readonly pidfile?: boolean | string;
+  /** The log goes there, by `--log-file`, and is followed there. */
+  readonly logFile?: string;
   /** Error lines of the log and lines of stderr that the test expects; true for any. */
   readonly allowErrors?: true | readonly RegExp[];
   /** How long the end of everything may take after the stop, milliseconds; 15 s if not given. */
@@ -53,14 +55,17 @@ export function launch(
     command = holdfastCommand,
     node = process.execPath,
     processOne = false,
+    logFile,
   }: HoldfastOptions,
   place: Place,
 ): ChildProcess {
   const bind = args.some((arg) => /^(-b|--bind)/.test(arg)) ? [] : ['-b', '127.0.0.1:0'];
   const pidfile = place.pidfile === undefined ? [] : ['-p', place.pidfile];
+  const log = logFile === undefined ? [] : ['--log-file', logFile];
   const directory = cwd ?? place.dir;
   const out = ['stdout', 'stderr'].map((name) => openSync(join(place.dir, name), 'a'));
-  const [program, ...words] = [...(processOne ? asProcessOne : []), node, command, ...bind, ...pidfile, ...args, app];
+  const typed = [node, command, ...bind, ...pidfile, ...log, ...args, app];
+  const [program, ...words] = [...(processOne ? asProcessOne : []), ...typed];
   const child = spawn(program ?? '', words, {
     cwd: directory,
     // On a developer's terminal it would otherwise be that terminal's foreground, and behave so.

@@ -85,6 +85,23 @@ export function rss(pid: number): number {
   return Number(kib) * 1024;
 }
 
+/** The signals that wait for a process, as a set of bits; 0 when it is gone. */
+export function pendingSignals(pid: number): bigint {
+  return signalSet(pid, 'ShdPnd');
+}
+
+/** The signals that a process handles, as a set of bits; 0 when it is gone. */
+export function caughtSignals(pid: number): bigint {
+  return signalSet(pid, 'SigCgt');
+}
+
+/** proc_pid_status(5): signal N is bit N - 1. */
+function signalSet(pid: number, field: 'ShdPnd' | 'SigCgt'): bigint {
+  const text = ofProcess(() => readFileSync(`/proc/${pid}/status`, 'latin1')) ?? '';
+  const hex = new RegExp(`^${field}:\\s+([0-9a-f]+)$`, 'm').exec(text)?.[1];
+  return BigInt(`0x${hex ?? 0}`);
+}
+
 /** The descriptor's number and where it leads, for each descriptor of a process; [] when it is gone. */
 export function descriptorLinks(pid: number): { fd: number; target: string }[] {
   const names = ofProcess(() => readdirSync(`/proc/${pid}/fd`)) ?? [];

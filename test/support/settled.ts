@@ -1,6 +1,4 @@
 // What a tree looks like when nothing is going on in it.
-import { readdirSync } from 'node:fs';
-import { basename, dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Holdfast } from './holdfast.js';
 import { ofProcess } from './proc.js';
@@ -8,7 +6,7 @@ import { waitFor } from './wait.js';
 
 /** Waits for one master with its workers, named by the pidfile, and nothing beside it; or nothing at all, which is false. */
 export async function settled(holdfast: Holdfast, workers: number, what: string): Promise<boolean> {
-  const look = () => ({ processes: holdfast.processes(), files: strayFiles(holdfast), named: ofProcess(() => holdfast.pid()) });
+  const look = () => ({ processes: holdfast.processes(), files: holdfast.strayFiles(), named: ofProcess(() => holdfast.pid()) });
   const calm = ({ processes, files, named }: ReturnType<typeof look>) => {
     const masters = processes.filter(({ role }) => role === 'master');
     const theirs = processes.filter(({ role, ppid }) => role === 'worker' && ppid === masters[0]?.pid);
@@ -25,8 +23,4 @@ export async function settled(holdfast: Holdfast, workers: number, what: string)
     await pause(150);
   }
   return holdfast.processes().length > 0;
-}
-
-function strayFiles({ pidfile = '' }: Holdfast): string[] {
-  return readdirSync(dirname(pidfile)).filter((name) => name.startsWith(`${basename(pidfile)}.`));
 }

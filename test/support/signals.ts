@@ -1,4 +1,5 @@
-import { isAlive, stat } from './proc.js';
+import { constants } from 'node:os';
+import { isAlive, pendingSignals, stat } from './proc.js';
 import type { Test } from './temp.js';
 import { waitFor } from './wait.js';
 
@@ -14,4 +15,11 @@ export async function freeze(t: Test, pid: number): Promise<void> {
 /** SIGCONT. */
 export function thaw(pid: number): void {
   process.kill(pid, 'SIGCONT');
+}
+
+/** A signal, and waits until it is taken: a second one of its kind that comes before that is the same one. signal(7). */
+export async function deliver(pid: number, name: NodeJS.Signals): Promise<void> {
+  process.kill(pid, name);
+  const bit = 1n << BigInt(constants.signals[name] - 1);
+  await waitFor(() => (pendingSignals(pid) & bit) === 0n, 5_000, `${pid} to take ${name}`);
 }

@@ -9,12 +9,13 @@ export interface SlowRelease {
   open(): void;
 }
 
-export function addSlow(releases: Releases): SlowRelease {
+/** @param app what it does then; it serves `full.js` if not given */
+export function addSlow(releases: Releases, app = `export { default } from './full.js';`): SlowRelease {
   const gate = join(releases.root, `gate-${Math.random().toString(36).slice(2)}`);
   const release = releases.add(`
     import { existsSync } from 'node:fs';
     while (!existsSync(${JSON.stringify(gate)})) await new Promise((resolve) => setTimeout(resolve, 10));
-    export { default } from './full.js';
+    ${app}
   `);
   return { release, open: () => writeFileSync(gate, '') };
 }

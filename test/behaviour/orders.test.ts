@@ -1,0 +1,218 @@
+// Orders that meet an upgrade, a reload, or a chain of generations.
+import { existsSync, renameSync } from 'node:fs';
+import { join } from 'node:path';
+import test, { type ExecutionContext } from 'ava';
+import { ask } from '../support/ask.js';
+import { holdLoading } from '../support/held-upgrade.js';
+import { type Holdfast, startHoldfast } from '../support/holdfast.js';
+import type { HoldfastOptions } from '../support/launch.js';
+import { descriptorLinks, isAlive } from '../support/proc.js';
+import { Releases } from '../support/releases.js';
+import { deliver } from '../support/signals.js';
+import { addSlow } from '../support/slow-release.js';
+import { tempDir } from '../support/temp.js';
+import { waitFor } from '../support/wait.js';
+
+interface Stage {
+  readonly holdfast: Holdfast;
+  readonly releases: Releases;
+}
+
+async function start(t: ExecutionContext, options: HoldfastOptions = {}): Promise<Stage> {
+  const releases = new Releases(t, 2);
+  const { args = [], ...rest } = options;
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: ['-w', '2', ...args], ...rest });
+  return { holdfast, releases };
+}
+
+interface Behind {
+  readonly retiree: number;
+  /** The body, or `cut`. */
+  readonly long: Promise<string>;
+}
+
+/** An upgrade, whose retiree stays for as long as this request takes. */
+async function upgradeBehind(holdfast: Holdfast, ms: number): Promise<Behind> {
+  const retiree = holdfast.pid();
+  const long = ask(holdfast.target, `/slow?ms=${ms}`).then(
+    ({ body }) => body,
+    () => 'cut',
+  );
+  // Accepted in order: when this one is answered, that one is taken.
+  await ask(holdfast.target);
+  await holdfast.upgrade();
+  return { retiree, long };
+}
+
+const refusals = (holdfast: Holdfast, why: RegExp) => holdfast.log.filter(({ msg }) => /^refused: /.test(msg ?? '') && why.test(msg ?? ''));
+
+test('USR2 during a reload waits for it, and a second one is refused', async (t) => {
+  const { holdfast, releases } = await start(t);
+  const slow = addSlow(releases);
+  releases.point(slow.release);
+  await holdfast.signalAndWait('SIGHUP', 'reload.start');
+  await deliver(holdfast.pid(), 'SIGUSR2');
+  await deliver(holdfast.pid(), 'SIGUSR2');
+  await waitFor(() => refusals(holdfast, /an upgrade is under way/).length === 1, 5_000, 'the refusal of the second one');
+  t.is(holdfast.events('upgrade.start').length, 0);
+  slow.open();
+  const reloaded = await holdfast.event('reload.done');
+  const started = await holdfast.event('upgrade.start');
+  t.true(holdfast.log.indexOf(reloaded) < holdfast.log.indexOf(started));
+  t.is((await holdfast.event('upgrade.done')).event, 'upgrade.done');
+});
+
+test('USR2 during a reload that fails is followed all the same', async (t) => {
+  const { holdfast, releases } = await start(t, { allowErrors: [/reload\.failed/] });
+  const slow = addSlow(releases, 'throw new Error("not this one");');
+  releases.point(slow.release);
+  holdfast.signal('SIGHUP');
+  await waitFor(() => holdfast.workers().length === 4, 5_000, 'the workers that load');
+  holdfast.signal('SIGUSR2');
+  releases.point(2);
+  slow.open();
+  await holdfast.event('reload.failed');
+  await holdfast.event('upgrade.done');
+  await waitFor(async () => (await ask(holdfast.target)).headers['x-release'] === '2', 5_000, 'an answer of release 2');
+  t.pass();
+});
+
+test('HUP during an upgrade that is committed goes to the new master', async (t) => {
+  const { holdfast, releases } = await start(t);
+  const { candidate, slow } = await holdLoading(holdfast, releases);
+  holdfast.signal('SIGHUP');
+  // In order: what comes after it was taken after it.
+  holdfast.signal('SIGUSR2');
+  await waitFor(() => refusals(holdfast, /an upgrade is under way/).length === 1, 5_000, 'the refusal of what came after it');
+  t.is(holdfast.events('reload.start').length, 0);
+  slow.open();
+  const done = await holdfast.event('upgrade.done');
+  const reload = await holdfast.event('reload.start');
+  t.is(reload.pid, candidate);
+  t.true(holdfast.log.indexOf(done) < holdfast.log.length);
+  t.is((await holdfast.event('reload.done')).pid, candidate);
+  t.is(holdfast.events('reload.start').length, 1, 'once, and by nobody else');
+});
+
+test('HUP during an upgrade that is rolled back goes to the old master', async (t) => {
+  const { holdfast, releases } = await start(t, { allowErrors: [/upgrade\.rollback/] });
+  const { candidate, incumbent } = await holdLoading(holdfast, releases);
+  process.kill(incumbent, 'SIGHUP');
+  process.kill(candidate, 'SIGKILL');
+  releases.point(2);
+  const verdict = await holdfast.event('upgrade.rollback');
+  t.is((await holdfast.event('reload.start', undefined, { after: verdict })).pid, incumbent);
+  await holdfast.event('reload.done');
+  t.is((await ask(holdfast.target)).headers['x-release'], '2');
+});
+
+test('USR2, WINCH and HUP to a candidate change nothing, and TERM to it is a roll-back', async (t) => {
+  const { holdfast, releases } = await start(t, { allowErrors: [/upgrade\.rollback/] });
+  const workers = holdfast.workers();
+  const { candidate, incumbent } = await holdLoading(holdfast, releases);
+  for (const signal of ['SIGHUP', 'SIGUSR2', 'SIGWINCH'] as const) await deliver(candidate, signal);
+  const refused = () => refusals(holdfast, /this master is not in charge yet/);
+  await waitFor(() => refused().length === 2, 5_000, 'two refusals');
+  t.true(refused().every(({ pid, gen }) => pid === candidate && gen === 2));
+  t.is(holdfast.workers(2).length, 2, 'its workers go on loading');
+  process.kill(candidate, 'SIGTERM');
+  t.regex(String((await holdfast.event('upgrade.rollback')).reason), /was told to stop/);
+  t.is(holdfast.pid(), incumbent);
+  t.deepEqual(holdfast.workers(), workers);
+  t.is(holdfast.events('reload.start').length, 0);
+});
+
+test('TTIN, TTOU and WINCH during an upgrade act on the generation that got them', async (t) => {
+  const { holdfast, releases } = await start(t);
+  const { candidate, incumbent, slow } = await holdLoading(holdfast, releases);
+  const count = (gen: number, wanted: number) =>
+    waitFor(() => holdfast.workers(gen).length === wanted, 15_000, `${wanted} workers of generation ${gen}`);
+  process.kill(incumbent, 'SIGTTIN');
+  await count(1, 3);
+  t.is(holdfast.workers(2).length, 2);
+  await deliver(incumbent, 'SIGTTOU');
+  await deliver(incumbent, 'SIGTTOU');
+  await count(1, 1);
+  process.kill(candidate, 'SIGTTIN');
+  await count(2, 3);
+  process.kill(incumbent, 'SIGWINCH');
+  await count(1, 0);
+  t.is(holdfast.workers(2).length, 3);
+  const waiting = ask(holdfast.target);
+  slow.open();
+  await holdfast.event('upgrade.done');
+  t.is((await waiting).headers['x-release'], String(slow.release), 'whoever came meanwhile was queued');
+  t.is(holdfast.workers().length, 3);
+});
+
+test('after WINCH and a roll-back there are no workers, until HUP brings them back', async (t) => {
+  const { holdfast, releases } = await start(t, { allowErrors: [/upgrade\.rollback/] });
+  const { candidate, incumbent } = await holdLoading(holdfast, releases);
+  process.kill(incumbent, 'SIGWINCH');
+  await waitFor(() => holdfast.workers(1).length === 0, 15_000, 'the workers to leave');
+  process.kill(candidate, 'SIGKILL');
+  await holdfast.event('upgrade.rollback');
+  t.is(holdfast.processes().length, 1);
+  const waiting = ask(holdfast.target);
+  releases.point(2);
+  await holdfast.reload();
+  t.is((await waiting).headers['x-release'], '2');
+});
+
+test('USR1 reaches candidate and retiree, and all their workers', async (t) => {
+  const log = join(tempDir(t), 'shop.log');
+  const { holdfast, releases } = await start(t, { logFile: log });
+  const { retiree, long } = await upgradeBehind(holdfast, 5_000);
+  const { candidate, incumbent, slow } = await holdLoading(holdfast, releases);
+  const writing = (name: string) =>
+    holdfast
+      .processes()
+      .filter(({ pid }) => descriptorLinks(pid).some(({ target }) => target === name))
+      .map(({ pid }) => pid);
+  const before = writing(log);
+  for (const [pid, who] of [
+    [retiree, 'retiree'],
+    [incumbent, 'incumbent'],
+    [candidate, 'candidate'],
+  ] as const)
+    t.true(before.includes(pid), who);
+  t.true(holdfast.workers(1).length > 0);
+  renameSync(log, `${log}.1`);
+  process.kill(incumbent, 'SIGUSR1');
+  await waitFor(
+    () => existsSync(log) && before.every((pid) => !isAlive(pid) || writing(log).includes(pid)),
+    5_000,
+    'the new file in all of them',
+  );
+  t.deepEqual(writing(`${log}.1`), []);
+  slow.open();
+  await waitFor(() => holdfast.pid() === candidate, 10_000, 'the third generation');
+  t.is(await long, 'slow\n');
+});
+
+test('a stop travels down a chain of retirees, and the incumbent leaves last', async (t) => {
+  const { holdfast } = await start(t);
+  const first = await upgradeBehind(holdfast, 4_000);
+  const second = await upgradeBehind(holdfast, 4_000);
+  const incumbent = holdfast.signal('SIGTERM');
+  await holdfast.says(/^stopping: /, ({ pid }) => pid === first.retiree);
+  t.is(await first.long, 'slow\n');
+  t.is(await second.long, 'slow\n');
+  await holdfast.gone();
+  t.deepEqual(
+    holdfast.events('master.exit').map(({ pid, status }) => ({ pid, status })),
+    [first.retiree, second.retiree, incumbent].map((pid) => ({ pid, status: 0 })),
+  );
+  t.deepEqual(holdfast.strayFiles(), []);
+});
+
+test('a quick stop travels down it too, and nobody waits for a drain', async (t) => {
+  const { holdfast } = await start(t);
+  const first = await upgradeBehind(holdfast, 60_000);
+  const second = await upgradeBehind(holdfast, 60_000);
+  holdfast.signal('SIGINT');
+  await holdfast.gone(10_000);
+  t.is(await first.long, 'cut');
+  t.is(await second.long, 'cut');
+  t.deepEqual(holdfast.strayFiles(), []);
+});
