@@ -1,0 +1,155 @@
+// A stopped process is not a dead one: SIGSTOP and SIGCONT of each party, before its deadline and after it, under load that loses nothing.
+import { existsSync } from 'node:fs';
+import test, { type ExecutionContext } from 'ava';
+import { ask } from '../support/ask.js';
+import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
+import { type Holdfast, startHoldfast } from '../support/holdfast.js';
+import { startLoad } from '../support/load/index.js';
+import { assertLossless } from '../support/load/lossless.js';
+import { isAlive, waitGone } from '../support/proc.js';
+import { Releases } from '../support/releases.js';
+import { freeze, thaw } from '../support/signals.js';
+import { waitFor } from '../support/wait.js';
+
+/** Seconds from USR2 to *ready*, where a test waits for them to pass. */
+const SHORT = ['--upgrade-timeout', '2'];
+const MIX = { short: 2, keepAlive: 4, slow: 2 } as const;
+
+async function underLoad(
+  t: ExecutionContext,
+  args: readonly string[],
+  act: (holdfast: Holdfast, releases: Releases) => Promise<void>,
+): Promise<void> {
+  const releases = new Releases(t, 2);
+  const holdfast = await startHoldfast(t, {
+    app: releases.app,
+    cwd: releases.current,
+    args: ['-w', '2', ...args],
+    allowErrors: [/upgrade\.rollback/, /the candidate gives up/],
+    stopMs: 40_000,
+  });
+  const load = await startLoad(t, { target: holdfast.target, mix: MIX, keepAliveTimeoutMs: 5_000, shortPerSecond: 200 });
+  await load.warm(2);
+  await act(holdfast, releases);
+  await load.mark();
+  await load.answeredAtLeast(30);
+  assertLossless(t, await load.stop());
+}
+
+const wasStopped = (holdfast: Holdfast, pid: number) => holdfast.says(/^was stopped, or the machine slept/, (line) => line.pid === pid);
+
+test('a candidate that is stopped for a moment while it loads is committed', (t) =>
+  underLoad(t, [], async (holdfast, releases) => {
+    const { candidate, slow } = await holdLoading(holdfast, releases);
+    await freeze(t, candidate);
+    slow.open();
+    await waitFor(() => holdfast.workers(2).length === 2, 5_000, 'its workers');
+    thaw(candidate);
+    await holdfast.event('upgrade.done');
+    t.is(holdfast.pid(), candidate);
+  }));
+
+test('a candidate that is stopped beyond the deadline is killed, so that nobody can continue it; the next one is committed', (t) =>
+  underLoad(t, SHORT, async (holdfast, releases) => {
+    const workers = holdfast.workers();
+    const { candidate } = await holdLoading(holdfast, releases);
+    await freeze(t, candidate);
+    const { reason } = await holdfast.event('upgrade.rollback');
+    t.regex(String(reason), /--upgrade-timeout/);
+    t.false(isAlive(candidate));
+    t.deepEqual(holdfast.workers(), workers);
+    t.deepEqual(holdfast.strayFiles(), []);
+    releases.point(2);
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  }));
+
+test('a candidate that is stopped for a moment between commit and serving serves', (t) =>
+  underLoad(t, [], async (holdfast, releases) => {
+    const { candidate, incumbent } = await holdCommitted(t, holdfast, releases);
+    t.is(holdfast.pid(), incumbent);
+    thaw(candidate);
+    await holdfast.event('upgrade.done');
+    t.is(holdfast.pid(), candidate);
+  }));
+
+test('an incumbent that is stopped for a moment before the candidate is ready commits it', (t) =>
+  underLoad(t, [], async (holdfast, releases) => {
+    const { candidate, incumbent } = await holdReady(t, holdfast, releases);
+    thaw(incumbent);
+    await holdfast.event('upgrade.done');
+    t.is(holdfast.pid(), candidate);
+  }));
+
+test('an incumbent that is continued after its deadline, and before the candidate gives up, begins its limits again', (t) =>
+  underLoad(t, ['--upgrade-timeout', '3'], async (holdfast, releases) => {
+    const { candidate, incumbent, slow } = await holdLoading(holdfast, releases);
+    await freeze(t, incumbent);
+    const stoppedAt = performance.now();
+    // Its whole limit passes; the candidate has five seconds more.
+    await waitFor(() => performance.now() - stoppedAt > 3_500, 10_000, 'the deadline to pass');
+    thaw(incumbent);
+    await wasStopped(holdfast, incumbent);
+    slow.open();
+    await holdfast.event('upgrade.done');
+    t.is(holdfast.pid(), candidate);
+  }));
+
+test('an incumbent that is stopped between commit and serving retires when it is continued', (t) =>
+  underLoad(t, [], async (holdfast, releases) => {
+    const { candidate, incumbent } = await holdCommitted(t, holdfast, releases);
+    await freeze(t, incumbent);
+    thaw(candidate);
+    await holdfast.event('master.ready', ({ pid }) => pid === candidate);
+    t.is(holdfast.pid(), candidate, 'the candidate serves meanwhile, and the pidfile says so');
+    t.is(holdfast.workers(1).length, 2, 'the old workers go on accepting');
+    thaw(incumbent);
+    await waitGone(incumbent, 20_000);
+    t.false(existsSync(`${holdfast.pidfile}.oldbin`));
+  }));
+
+test('a stopped retiree stops no successor from serving, and leaves when it is continued', (t) =>
+  underLoad(t, [], async (holdfast) => {
+    const retiree = holdfast.pid();
+    const long = ask(holdfast.target, '/slow?ms=2500');
+    await ask(holdfast.target);
+    await holdfast.upgrade();
+    await freeze(t, retiree);
+    t.is((await long).body, 'slow\n', 'its workers need no master to finish what they serve');
+    t.true(isAlive(retiree));
+    thaw(retiree);
+    await waitGone(retiree, 20_000);
+    t.deepEqual(holdfast.strayFiles(), []);
+  }));
+
+test('with a stopped retiree, who cannot give its word, an upgrade is rolled back; and is done when it is continued', (t) =>
+  underLoad(t, SHORT, async (holdfast) => {
+    const retiree = holdfast.pid();
+    const long = ask(holdfast.target, '/slow?ms=6000');
+    await ask(holdfast.target);
+    await holdfast.upgrade();
+    await freeze(t, retiree);
+    const verdict = await holdfast.upgrade();
+    t.is(verdict.event, 'upgrade.rollback');
+    t.regex(String(verdict.reason), /^the generation before did not answer within --upgrade-timeout \(is it stopped\?\)$/);
+    thaw(retiree);
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+    t.is((await long).body, 'slow\n');
+  }));
+
+test('a stopped retiree returns when it is continued, and its successor was killed meanwhile', (t) =>
+  underLoad(t, [], async (holdfast) => {
+    const retiree = holdfast.pid();
+    const long = ask(holdfast.target, '/slow?ms=2500');
+    await ask(holdfast.target);
+    await holdfast.upgrade();
+    const successor = holdfast.pid();
+    await freeze(t, retiree);
+    process.kill(successor, 'SIGKILL');
+    await waitGone(successor, 2_000);
+    t.is((await ask(holdfast.target)).status, 200, "the dead one's workers go on accepting, for the retiree holds their lease");
+    thaw(retiree);
+    await waitFor(() => holdfast.pid() === retiree, 5_000, 'the retiree in the pidfile');
+    t.is((await long).body, 'slow\n');
+    await waitFor(() => holdfast.processes().length === 3, 40_000, 'the first generation alone');
+    t.deepEqual(holdfast.strayFiles(), []);
+  }));
