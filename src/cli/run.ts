@@ -4,6 +4,7 @@ import { EXIT, HoldfastError } from '../errors.js';
 import { complain } from '../log/complain.js';
 import { type Command, readCommand } from '../master/command.js';
 import { helpText, readSettings, type Settings } from '../settings/index.js';
+import { isOutOfDescriptors, NO_DESCRIPTORS } from '../sys/descriptors.js';
 import { explainMissingBinary, refuseUnknownPlatform } from '../sys/platform.js';
 import type { deliverSignals } from './trap.js';
 
@@ -11,7 +12,10 @@ import type { deliverSignals } from './trap.js';
 export async function run(deliver: typeof deliverSignals): Promise<void> {
   try {
     process.exit(await runRole(deliver));
-  } catch (error) {
+  } catch (thrown) {
+    const error = isOutOfDescriptors(thrown)
+      ? new HoldfastError(`cannot start: ${NO_DESCRIPTORS}`, EXIT.failed, { cause: thrown })
+      : thrown;
     complain(error);
     process.exit(error instanceof HoldfastError ? error.exitStatus : EXIT.failed);
   }

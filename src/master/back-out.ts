@@ -73,8 +73,8 @@ export class BackOut {
     const words = successor?.words.text() ?? '';
     const gist = successor?.words.gist() ?? '';
     this.dropSuccessor();
-    const fields = { reason, ...(words === '' ? {} : { words }) };
-    log.error('upgrade.rollback', `upgrade rolled back: ${reason}${gist === '' ? '' : ` (${gist})`}`, fields);
+    const whole = gist === '' ? reason : `${reason} (${gist})`;
+    log.error('upgrade.rollback', `upgrade rolled back: ${whole}`, { reason: whole, ...(words === '' ? {} : { words }) });
   }
 
   dropSuccessor(): void {

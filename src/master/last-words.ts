@@ -1,5 +1,5 @@
 /** What a candidate writes to stderr before it can log (master): a file, so that no process's death is another's broken pipe. */
-import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmSync } from 'node:fs';
+import { closeSync, fstatSync, mkdtempSync, openSync, readSync, rmdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { messageOf } from '../errors.js';
@@ -35,9 +35,13 @@ export class LastWords {
 function unlinkedFile(): number | undefined {
   try {
     const directory = mkdtempSync(join(tmpdir(), 'holdfast-'));
-    const file = openSync(join(directory, 'words'), 'wx+', 0o600);
-    rmSync(directory, { recursive: true });
-    return file;
+    const file = join(directory, 'words');
+    try {
+      return openSync(file, 'wx+', 0o600);
+    } finally {
+      rmSync(file, { force: true });
+      rmdirSync(directory);
+    }
   } catch (error) {
     process.emitWarning(`no file for a candidate's last words: ${messageOf(error)}`);
     return undefined;

@@ -1,11 +1,16 @@
 /** The first step of an upgrade (master): the next master is started, as this one was. */
 import { type Handover, SPOKEN } from '../channel/master-messages.js';
 import { encodeListeners } from '../listeners/index.js';
+import { assureDescriptors } from '../sys/descriptors.js';
 import type { Generation } from './generation.js';
 import { Successor, type SuccessorListener } from './successor.js';
 
+/** The lease and the succession of the next generation, its channel, a file for its last words, and what a spawn takes for itself. */
+const DESCRIPTORS = 16;
+
 /** Throws when the system refuses to start it. */
 export function launch({ origin, listeners }: Generation, listener: SuccessorListener): Successor {
+  assureDescriptors(DESCRIPTORS);
   const { command, base, lease, succession, keeper, settings } = origin;
   const all = listeners?.all ?? [];
   const handover: Handover = {

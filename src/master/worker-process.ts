@@ -5,6 +5,7 @@ import { performance } from 'node:perf_hooks';
 import { Channel } from '../channel/channel.js';
 import { type Boot, DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
 import { messageOf } from '../errors.js';
+import { assureDescriptors } from '../sys/descriptors.js';
 
 export type WorkerState = 'booting' | 'ready' | 'accepting' | 'draining' | 'gone';
 
@@ -253,6 +254,11 @@ export class WorkerProcess {
   }
 }
 
+/** Its channel, its pipe, and what a spawn takes for itself. */
+const DESCRIPTORS = 10;
+
+/** Throws when the system refuses to start it. */
 function start({ command: [file, ...args], boot, env, lease, listeners }: WorkerOrder): ChildProcess {
+  assureDescriptors(DESCRIPTORS);
   return spawn(file, args, { cwd: boot.cwd, env, stdio: ['ignore', 'inherit', 'inherit', 'pipe', lease, 'pipe', ...listeners] });
 }
