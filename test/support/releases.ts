@@ -1,7 +1,7 @@
 // A deploy directory as release tools make it: releases/1, releases/2 ... and a `current` symlink.
 import { cpSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { fixture } from './paths.js';
+import { fixture, holdfastCommand } from './paths.js';
 import { type Test, tempDir } from './temp.js';
 
 const source = {
@@ -22,6 +22,9 @@ export const faults = [...(Object.keys(source) as (keyof typeof source)[]), 'mis
 
 /** The app's name in each release. */
 const APP = 'server.js';
+
+/** The name of the command of those that bring options. */
+const START = 'start.js';
 
 export class Releases {
   readonly root: string;
@@ -58,6 +61,18 @@ export class Releases {
     if (fault === 'deleted') rmSync(dir, { recursive: true });
     else if (fault !== 'missing') writeFileSync(join(dir, APP), source[fault]);
     return this.#count;
+  }
+
+  /** The command of a release that brings its own options: start Holdfast with it, and the next release may bring others. */
+  get start(): string {
+    return join(this.current, START);
+  }
+
+  /** Options that this release's command puts before those that were typed. */
+  bring(release: number, options: readonly string[]): number {
+    const code = `process.argv.splice(2, 0, ...${JSON.stringify(options)});\nawait import(${JSON.stringify(holdfastCommand)});\n`;
+    writeFileSync(join(this.dir(release), START), code);
+    return release;
   }
 
   /** Switches `current` in one step, as deploy tools do: a new link renamed over the old one. */
