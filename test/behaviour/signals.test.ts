@@ -1,9 +1,12 @@
 // Signals, alone and in storms.
 import { existsSync, readFileSync, renameSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { SIGNALS } from '#src/master/signals.js';
 import { ask } from '../support/ask.js';
 import { startHoldfast } from '../support/holdfast.js';
+import { caughtSignals } from '../support/proc.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
@@ -22,6 +25,13 @@ test('TTIN and TTOU change the number of workers, and one stays', async (t) => {
     await waitFor(() => holdfast.workers().length === count, 10_000, `${count} workers after ${signal}`);
   }
   t.pass();
+});
+
+test('every process of ours handles each of them: none kills by chance, and USR1 never starts the inspector', async (t) => {
+  const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
+  for (const { pid, role } of holdfast.processes())
+    for (const name of Object.keys(SIGNALS) as (keyof typeof SIGNALS)[])
+      t.true((caughtSignals(pid) & (1n << BigInt(constants.signals[name] - 1))) !== 0n, `${role} handles ${name}`);
 });
 
 test('TTIN holds over HUP, not over USR2', async (t) => {

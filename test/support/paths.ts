@@ -9,6 +9,10 @@ export function fixture(name: string): string {
 
 /** The directory of package.json. */
 export const packageRoot = fileURLToPath(root);
+/** The absolute path of `docs/NAME`. */
+export function documentation(name: string): string {
+  return fileURLToPath(new URL(`docs/${name}`, root));
+}
 
 /** The command that is under test. */
 export const holdfastCommand = fileURLToPath(new URL('bin/holdfast.js', root));
