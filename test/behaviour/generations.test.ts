@@ -1,38 +1,99 @@
-// What ten upgrades leave behind: nothing.
+// What a dozen upgrades leave behind: nothing. HOLDFAST_UPGRADES does more of them.
 import { existsSync, readdirSync, statSync, symlinkSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import test from 'ava';
+import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { descriptors } from '../support/descriptors.js';
-import { startHoldfast } from '../support/holdfast.js';
+import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { holdfastCommand } from '../support/paths.js';
 import { watchPidfile } from '../support/pidfile-watch.js';
+import { commandLine, environmentOf, rss } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
 import { waitFor } from '../support/wait.js';
 
-test('twelve upgrades grow nothing, and the pidfile never lies', async (t) => {
+const FEW = 12;
+const UPGRADES = Number(process.env['HOLDFAST_UPGRADES'] ?? FEW);
+/** Of the resident memory of one program that is started twice. */
+const NOISE = 0.05;
+
+test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) => {
+  t.timeout(60_000 + UPGRADES * 10_000);
   const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
   const watch = await watchPidfile(t, holdfast.pidfile ?? '');
-  const count = () => ({ master: descriptors(holdfast.pid()).count, workers: holdfast.workers().map(({ pid }) => descriptors(pid).count) });
-  const counts: ReturnType<typeof count>[] = [];
   const pids = [holdfast.pid()];
-  for (let generation = 2; generation <= 13; generation += 1) {
+  const sizes: ReturnType<typeof sizesOf>[] = [];
+  const memory: number[] = [];
+  for (let generation = 2; generation <= UPGRADES + 1; generation += 1) {
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await waitFor(() => holdfast.processes().length === 3, 20_000, 'the new generation alone');
     pids.push(holdfast.pid());
-    counts.push(count());
+    sizes.push(sizesOf(holdfast));
+    memory.push(rss(holdfast.pid()));
   }
-  for (const each of counts) t.deepEqual(each, counts[0]);
-  t.deepEqual(
-    readdirSync(dirname(holdfast.pidfile ?? '')).filter((name) => name.startsWith('pid')),
-    ['pid'],
-  );
+  for (const each of sizes) t.deepEqual(each, sizes[0]);
+  assertSteady(t, memory);
+  t.deepEqual(holdfast.strayFiles(), []);
   const { reads, missing, empty, malformed, dead, pids: seen } = await watch.stop();
   t.true(reads > 1_000);
   t.deepEqual({ missing, empty, malformed, dead }, { missing: 0, empty: 0, malformed: 0, dead: [] });
   t.deepEqual(seen, pids);
 });
+
+(UPGRADES > FEW ? test : test.skip)(
+  `${UPGRADES} reloads, and as many upgrades that are rolled back, grow nothing in a master that stays`,
+  async (t) => {
+    t.timeout(60_000 + UPGRADES * 20_000);
+    const releases = new Releases(t);
+    const holdfast = await startHoldfast(t, {
+      app: releases.app,
+      cwd: releases.current,
+      args: ['-w', '2'],
+      allowErrors: [/upgrade\.rollback/],
+    });
+    const bad = releases.addBad('throws');
+    const sizes: ReturnType<typeof sizesOf>[] = [];
+    const memory: number[] = [];
+    for (let round = 1; round <= UPGRADES; round += 1) {
+      releases.point(1);
+      t.is((await holdfast.reload()).event, 'reload.done');
+      releases.point(bad);
+      t.is((await holdfast.upgrade()).event, 'upgrade.rollback');
+      await waitFor(() => holdfast.processes().length === 3, 20_000, 'the old workers to leave');
+      sizes.push(sizesOf(holdfast));
+      memory.push(rss(holdfast.pid()));
+    }
+    for (const each of sizes) t.deepEqual(each, sizes[0]);
+    // A heap finds its size first.
+    assertSteady(t, memory.slice(Math.floor(UPGRADES / 3)));
+  },
+);
+
+/** What each generation has, and what it was given: no noise in that. */
+function sizesOf(holdfast: Holdfast) {
+  const master = holdfast.pid();
+  return {
+    master: descriptors(master).count,
+    workers: holdfast.workers().map(({ pid }) => descriptors(pid).count),
+    // A pid and a generation have more or fewer figures.
+    environment: [...environmentOf(master)].map(([name, value]) => `${name}=${value.replaceAll(/\d+/g, 'N')}`),
+    title: commandLine(master).replaceAll(/\d+/g, 'N'),
+  };
+}
+
+/** The last third has, on the average, as much as the first. Bytes. */
+function assertSteady(t: ExecutionContext, memory: readonly number[]): void {
+  const third = Math.floor(memory.length / 3);
+  const first = mean(memory.slice(0, third));
+  const last = mean(memory.slice(-third));
+  const mib = (bytes: number) => (bytes / 2 ** 20).toFixed(1);
+  t.log(`resident memory, MiB: ${memory.map(mib).join(' ')}; first third ${mib(first)}, last third ${mib(last)}`);
+  t.true(last < first * (1 + NOISE), `${mib(first)} MiB grew to ${mib(last)} MiB`);
+}
+
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length;
+}
 
 test('a moved link is the next release for an upgrade, not for a worker that dies before', async (t) => {
   const releases = new Releases(t, 2);
