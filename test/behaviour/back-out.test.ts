@@ -58,3 +58,13 @@ for (const fault of faults) {
     assertLossless(t, await load.stop());
   });
 }
+
+test('a release whose error message is longer than a message may be is rolled back with the beginning of it', async (t) => {
+  const releases = new Releases(t);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, allowErrors: [/upgrade\.rollback/] });
+  releases.point(releases.add(`throw new Error('it begins here ' + 'and goes on '.repeat(100_000));`));
+  const { event, reason } = await holdfast.upgrade();
+  t.is(event, 'upgrade.rollback');
+  t.regex(String(reason), /^cannot load .*: it begins here and goes on .* \.\.\.$/);
+  t.true(String(reason).length < 10_000);
+});

@@ -1,5 +1,6 @@
 // Any process may die at any moment: kill -9 of each party at each step, under load, with no refused connection and no exchange lost but those of a worker that was killed itself.
 import { existsSync, readFileSync } from 'node:fs';
+import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { descriptors } from '../support/descriptors.js';
@@ -7,6 +8,7 @@ import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.j
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { type Load, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
+import { fixture } from '../support/paths.js';
 import { watchPidfile } from '../support/pidfile-watch.js';
 import { probeRefused } from '../support/probe-refused.js';
 import { isAlive, waitGone } from '../support/proc.js';
@@ -19,12 +21,17 @@ const expected = [/the candidate gives up/, /heard nothing from the incumbent/, 
 
 const MIX = { short: 2, keepAlive: 4, slow: 2 } as const;
 
-async function start(t: ExecutionContext, args: readonly string[] = []): Promise<{ holdfast: Holdfast; releases: Releases }> {
+async function start(
+  t: ExecutionContext,
+  args: readonly string[] = [],
+  env: Readonly<Record<string, string>> = {},
+): Promise<{ holdfast: Holdfast; releases: Releases }> {
   const releases = new Releases(t, 2);
   const holdfast = await startHoldfast(t, {
     app: releases.app,
     cwd: releases.current,
     args: ['-w', '2', ...args],
+    env,
     allowErrors: expected,
     stopMs: 40_000,
   });
@@ -250,6 +257,25 @@ test('a candidate that is stopped between commit and serving is rolled back afte
     t.regex(String(reason), /did not serve within 10 s/);
     await waitFor(() => holdfast.processes().length === 3, 10_000, 'nothing of the candidate');
   });
+});
+
+test('a pidfile that was rotated already is rotated back at once when the candidate dies before it serves', async (t) => {
+  const { holdfast, releases } = await start(t, [], { NODE_OPTIONS: `--import=${pathToFileURL(fixture('slow-unlock.mjs'))}` });
+  const old = holdfast.workers();
+  const { candidate, incumbent } = await holdCommitted(t, holdfast, releases);
+  for (const { pid } of old) await freeze(t, pid);
+  const served = [1, 2].map(() => ask(holdfast.target, '/slow?ms=2000'));
+  thaw(candidate);
+  await waitFor(() => holdfast.pid() === candidate, 5_000, 'the candidate in the pidfile');
+  process.kill(candidate, 'SIGKILL');
+  await waitFor(() => holdfast.pid() === incumbent, 2_000, 'the incumbent in the pidfile');
+  t.true(holdfast.workers(2).length > 0, 'while its workers still serve');
+  for (const { pid } of old) thaw(pid);
+  for (const answer of served) t.is((await answer).body, 'slow\n');
+  const { reason } = await holdfast.event('upgrade.rollback');
+  t.regex(String(reason), /^the candidate died between commit and serving/);
+  t.deepEqual(holdfast.workers(), old);
+  t.deepEqual(holdfast.strayFiles(), []);
 });
 
 test('an incumbent that is killed between commit and serving leaves no trace', async (t) => {

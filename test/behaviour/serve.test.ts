@@ -204,6 +204,15 @@ test('the pidfile holds the pid and a newline', async (t) => {
   t.regex(readFileSync(holdfast.pidfile ?? '', 'utf8'), /^\d+\n$/);
 });
 
+for (const value of ['0', '2', '3', '99', 'abc', '']) {
+  test(`HOLDFAST_KEEPER=${value}, set by hand, is no keeper, and no reason not to serve`, async (t) => {
+    const holdfast = await startHoldfast(t, { env: { HOLDFAST_KEEPER: value } });
+    t.is((await ask(holdfast.target)).status, 200);
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+    t.is((await ask(holdfast.target)).status, 200);
+  });
+}
+
 for (const [what, env] of [
   ['whose format is no number', { HOLDFAST_HANDOVER: 'yes' }],
   ['without a predecessor', { HOLDFAST_HANDOVER: '1', HOLDFAST_FDS: '127.0.0.1:8000=3' }],

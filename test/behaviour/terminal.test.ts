@@ -1,12 +1,14 @@
 // On a terminal: the first process stays, so that ^C reaches whoever is in charge.
 
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { constants } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { fixture, holdfastCommand } from '../support/paths.js';
 import { asProcessOne, canBeProcessOne } from '../support/pid-namespace.js';
-import { isAlive } from '../support/proc.js';
+import { caughtSignals, children, isAlive } from '../support/proc.js';
+import { deliver, freeze, thaw } from '../support/signals.js';
 import { tempDir } from '../support/temp.js';
 import { openTerminal } from '../support/terminal.js';
 import { waitFor } from '../support/wait.js';
@@ -56,6 +58,19 @@ test('a master that is killed ends its keeper with status 1 and a line that says
   t.is((await terminal.exit).status, 1);
   t.true(terminal.output.includes(`holdfast: the master (pid ${master}) died without a word`));
   await waitFor(() => terminal.processes().length === 0, 15_000, 'everything to end');
+});
+
+test('signals to a keeper whose master has no handlers yet wait for them', async (t) => {
+  const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', fixture('hello.js')]);
+  const keeper = await waitFor(() => terminal.processes().find(({ role }) => role === 'keeper'), 10_000, 'the keeper');
+  const master = await waitFor(() => children(keeper.pid).at(0), 5_000, 'the master');
+  await freeze(t, master);
+  t.is(caughtSignals(master) & (1n << BigInt(constants.signals.SIGUSR2 - 1)), 0n, 'it would be killed');
+  for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGTTIN'] as const) await deliver(keeper.pid, signal);
+  thaw(master);
+  await terminal.shows(/refused: the master is still starting/);
+  await terminal.shows(/serving on 127\.0\.0\.1:\d+ with 2 workers/);
+  t.true(isAlive(master));
 });
 
 test('^C while the app still loads ends everything', async (t) => {
