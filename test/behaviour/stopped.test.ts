@@ -36,6 +36,8 @@ async function underLoad(
   assertLossless(t, await load.stop());
 }
 
+const heavy = process.env['HOLDFAST_HEAVY'] !== undefined;
+
 const wasStopped = (holdfast: Holdfast, pid: number) => holdfast.says(/^was stopped, or the machine slept/, (line) => line.pid === pid);
 
 test('a candidate that is stopped for a moment while it loads is committed', (t) =>
@@ -153,3 +155,27 @@ test('a stopped retiree returns when it is continued, and its successor was kill
     await waitFor(() => holdfast.processes().length === 3, 40_000, 'the first generation alone');
     t.deepEqual(holdfast.strayFiles(), []);
   }));
+
+// Its workers have their limit and five seconds, and it has five more.
+(heavy ? test : test.skip)('a stopped retiree that ignores a stop is killed in the end, and the incumbent leaves last', async (t) => {
+  const LIMIT_MS = 3_000 + 5_000 + 5_000;
+  const holdfast = await startHoldfast(t, { args: ['-w', '2', '--graceful-timeout', '1', '--keep-alive', '1'], stopMs: 40_000 });
+  const retiree = holdfast.pid();
+  const long = ask(holdfast.target, '/slow?ms=60000').catch(() => 'cut');
+  await ask(holdfast.target);
+  await holdfast.upgrade();
+  await freeze(t, retiree);
+  const incumbent = holdfast.signal('SIGTERM');
+  const stopping = await holdfast.says(/^stopping: /, ({ pid }) => pid === incumbent);
+  const killed = await holdfast.says(new RegExp(`^the retiree \\(pid ${retiree}\\) did not leave in time; it is killed$`));
+  const waited = Date.parse(String(killed['time'])) - Date.parse(String(stopping['time']));
+  t.true(waited >= LIMIT_MS && waited < LIMIT_MS + 2_000, `${waited} ms`);
+  t.true(isAlive(incumbent));
+  t.is(await long, 'cut');
+  await holdfast.gone();
+  t.deepEqual(
+    holdfast.events('master.exit').map(({ pid, status }) => ({ pid, status })),
+    [{ pid: incumbent, status: 0 }],
+  );
+  t.deepEqual(holdfast.strayFiles(), []);
+});
