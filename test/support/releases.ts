@@ -71,8 +71,13 @@ export class Releases {
   /** Options that this release's command puts before those that were typed. */
   bring(release: number, options: readonly string[]): number {
     const code = `process.argv.splice(2, 0, ...${JSON.stringify(options)});\nawait import(${JSON.stringify(holdfastCommand)});\n`;
-    writeFileSync(join(this.dir(release), START), code);
+    writeFileSync(this.startOf(release), code);
     return release;
+  }
+
+  /** The file of its command. */
+  startOf(release: number): string {
+    return join(this.dir(release), START);
   }
 
   /** Switches `current` in one step, as deploy tools do: a new link renamed over the old one. */
