@@ -3,6 +3,7 @@ import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
+import { type HeldRequest, holdRequest } from '../support/held-request.js';
 import { holdLoading } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import type { HoldfastOptions } from '../support/launch.js';
@@ -21,27 +22,26 @@ interface Stage {
 async function start(t: ExecutionContext, options: HoldfastOptions = {}): Promise<Stage> {
   const releases = new Releases(t, 2);
   const { args = [], ...rest } = options;
-  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: ['-w', '2', ...args], ...rest });
+  const holdfast = await startHoldfast(t, {
+    app: releases.app,
+    cwd: releases.current,
+    args: ['-w', '2', '--graceful-timeout', '60', ...args],
+    ...rest,
+  });
   return { holdfast, releases };
 }
 
 interface Behind {
   readonly retiree: number;
-  /** The body, or `cut`. */
-  readonly long: Promise<string>;
+  readonly held: HeldRequest;
 }
 
-/** An upgrade, whose retiree stays for as long as this request takes. */
-async function upgradeBehind(holdfast: Holdfast, ms: number): Promise<Behind> {
+/** An upgrade, whose retiree stays for as long as a request is held. */
+async function upgradeBehind(t: ExecutionContext, holdfast: Holdfast): Promise<Behind> {
   const retiree = holdfast.pid();
-  const long = ask(holdfast.target, `/slow?ms=${ms}`).then(
-    ({ body }) => body,
-    () => 'cut',
-  );
-  // Accepted in order: when this one is answered, that one is taken.
-  await ask(holdfast.target);
-  await holdfast.upgrade();
-  return { retiree, long };
+  const held = await holdRequest(holdfast);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  return { retiree, held };
 }
 
 const refusals = (holdfast: Holdfast, why: RegExp) => holdfast.log.filter(({ msg }) => /^refused: /.test(msg ?? '') && why.test(msg ?? ''));
@@ -162,7 +162,7 @@ test('after WINCH and a roll-back there are no workers, until HUP brings them ba
 test('USR1 reaches candidate and retiree, and all their workers', async (t) => {
   const log = join(tempDir(t), 'shop.log');
   const { holdfast, releases } = await start(t, { logFile: log });
-  const { retiree, long } = await upgradeBehind(holdfast, 5_000);
+  const { retiree, held } = await upgradeBehind(t, holdfast);
   const { candidate, incumbent, slow } = await holdLoading(holdfast, releases);
   const writing = (name: string) =>
     holdfast
@@ -185,19 +185,20 @@ test('USR1 reaches candidate and retiree, and all their workers', async (t) => {
     'the new file in all of them',
   );
   t.deepEqual(writing(`${log}.1`), []);
+  t.true(isAlive(retiree));
   slow.open();
   await waitFor(() => holdfast.pid() === candidate, 10_000, 'the third generation');
-  t.is(await long, 'slow\n');
+  t.is(await held.answer(), 'held');
 });
 
 test('a stop travels down a chain of retirees, and the incumbent leaves last', async (t) => {
   const { holdfast } = await start(t);
-  const first = await upgradeBehind(holdfast, 4_000);
-  const second = await upgradeBehind(holdfast, 4_000);
+  const first = await upgradeBehind(t, holdfast);
+  const second = await upgradeBehind(t, holdfast);
   const incumbent = holdfast.signal('SIGTERM');
   await holdfast.says(/^stopping: /, ({ pid }) => pid === first.retiree);
-  t.is(await first.long, 'slow\n');
-  t.is(await second.long, 'slow\n');
+  t.is(await first.held.answer(), 'held');
+  t.is(await second.held.answer(), 'held');
   await holdfast.gone();
   t.deepEqual(
     holdfast.events('master.exit').map(({ pid, status }) => ({ pid, status })),
@@ -208,11 +209,21 @@ test('a stop travels down a chain of retirees, and the incumbent leaves last', a
 
 test('a quick stop travels down it too, and nobody waits for a drain', async (t) => {
   const { holdfast } = await start(t);
-  const first = await upgradeBehind(holdfast, 60_000);
-  const second = await upgradeBehind(holdfast, 60_000);
+  const first = await upgradeBehind(t, holdfast);
+  const second = await upgradeBehind(t, holdfast);
   holdfast.signal('SIGINT');
   await holdfast.gone(10_000);
-  t.is(await first.long, 'cut');
-  t.is(await second.long, 'cut');
+  t.is(await first.held.outcome, 'cut');
+  t.is(await second.held.outcome, 'cut');
   t.deepEqual(holdfast.strayFiles(), []);
+});
+
+test('HUP to a retiree is passed on to its successor', async (t) => {
+  const { holdfast, releases } = await start(t);
+  const { retiree, held } = await upgradeBehind(t, holdfast);
+  releases.point(2);
+  process.kill(retiree, 'SIGHUP');
+  t.is((await holdfast.event('reload.done')).pid, holdfast.pid());
+  t.is((await ask(holdfast.target)).headers['x-release'], '2');
+  t.is(await held.answer(), 'held');
 });

@@ -213,15 +213,19 @@ for (const value of ['0', '2', '3', '99', 'abc', '']) {
   });
 }
 
-for (const [what, env] of [
-  ['whose format is no number', { HOLDFAST_HANDOVER: 'yes' }],
-  ['without a predecessor', { HOLDFAST_HANDOVER: '1', HOLDFAST_FDS: '127.0.0.1:8000=3' }],
-  ['with nonsense for descriptors', { HOLDFAST_HANDOVER: '1', HOLDFAST_PREDECESSOR: '1', HOLDFAST_FDS: 'abc' }],
-  ['with a descriptor of somebody else', { HOLDFAST_HANDOVER: '1', HOLDFAST_PREDECESSOR: '1', HOLDFAST_FDS: '127.0.0.1:8000=3' }],
+for (const [what, env, why] of [
+  ['whose format is no number', { HOLDFAST_HANDOVER: 'yes' }, 'HOLDFAST_HANDOVER is "yes"'],
+  ['without a predecessor', { HOLDFAST_HANDOVER: '1', HOLDFAST_FDS: '127.0.0.1:8000=3' }, 'HOLDFAST_PREDECESSOR is no pid'],
+  ['with nonsense for descriptors', { HOLDFAST_HANDOVER: '1', HOLDFAST_PREDECESSOR: '1', HOLDFAST_FDS: 'abc' }, ''],
+  [
+    'with a descriptor of somebody else',
+    { HOLDFAST_HANDOVER: '1', HOLDFAST_PREDECESSOR: '1', HOLDFAST_FDS: '127.0.0.1:8000=3' },
+    'is no channel',
+  ],
 ] as const) {
   test(`a forged hand-over ${what} is refused in one line`, async (t) => {
     const holdfast = await startHoldfast(t, { env, untilReady: false, allowErrors: true });
     t.deepEqual(await holdfast.exit, { status: 1, signal: null });
-    t.regex(holdfast.stderr, /^holdfast: .*malformed hand-over.*\n$/);
+    t.regex(holdfast.stderr, new RegExp(`^holdfast: .*malformed hand-over: .*${why}.*\\n$`));
   });
 }

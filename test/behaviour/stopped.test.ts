@@ -2,6 +2,8 @@
 import { existsSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
+import { commitInTime } from '../support/commit.js';
+import { holdRequest } from '../support/held-request.js';
 import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
@@ -12,7 +14,7 @@ import { freeze, thaw } from '../support/signals.js';
 import { waitFor } from '../support/wait.js';
 
 /** Seconds from USR2 to *ready*, where a test waits for them to pass. */
-const SHORT = ['--upgrade-timeout', '2'];
+const SHORT = ['--upgrade-timeout', '5'];
 const MIX = { short: 2, keepAlive: 4, slow: 2 } as const;
 
 async function underLoad(
@@ -24,7 +26,7 @@ async function underLoad(
   const holdfast = await startHoldfast(t, {
     app: releases.app,
     cwd: releases.current,
-    args: ['-w', '2', ...args],
+    args: ['-w', '2', '--graceful-timeout', '60', ...args],
     allowErrors: [/upgrade\.rollback/, /the candidate gives up/],
     stopMs: 40_000,
   });
@@ -62,7 +64,7 @@ test('a candidate that is stopped beyond the deadline is killed, so that nobody 
     t.deepEqual(holdfast.workers(), workers);
     t.deepEqual(holdfast.strayFiles(), []);
     releases.point(2);
-    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+    await commitInTime(t, holdfast);
   }));
 
 test('a candidate that is stopped for a moment between commit and serving serves', (t) =>
@@ -83,12 +85,12 @@ test('an incumbent that is stopped for a moment before the candidate is ready co
   }));
 
 test('an incumbent that is continued after its deadline, and before the candidate gives up, begins its limits again', (t) =>
-  underLoad(t, ['--upgrade-timeout', '3'], async (holdfast, releases) => {
+  underLoad(t, ['--upgrade-timeout', '5'], async (holdfast, releases) => {
     const { candidate, incumbent, slow } = await holdLoading(holdfast, releases);
     await freeze(t, incumbent);
     const stoppedAt = performance.now();
     // Its whole limit passes; the candidate has five seconds more.
-    await waitFor(() => performance.now() - stoppedAt > 3_500, 10_000, 'the deadline to pass');
+    await waitFor(() => performance.now() - stoppedAt > 5_500, 10_000, 'the deadline to pass');
     thaw(incumbent);
     await wasStopped(holdfast, incumbent);
     slow.open();
@@ -109,14 +111,30 @@ test('an incumbent that is stopped between commit and serving retires when it is
     t.false(existsSync(`${holdfast.pidfile}.oldbin`));
   }));
 
+test('a stopped candidate whose incumbent is killed meanwhile takes its place when it is continued', (t) =>
+  underLoad(t, [], async (holdfast, releases) => {
+    const { candidate, incumbent, slow } = await holdLoading(holdfast, releases);
+    await freeze(t, candidate);
+    slow.open();
+    process.kill(incumbent, 'SIGKILL');
+    await waitGone(incumbent, 5_000);
+    t.is(
+      (await ask(holdfast.target)).headers['x-release'],
+      '1',
+      'the old workers go on accepting: even a stopped master holds their lease',
+    );
+    thaw(candidate);
+    await holdfast.event('master.ready', ({ pid }) => pid === candidate);
+    t.is(holdfast.pid(), candidate);
+  }));
+
 test('a stopped retiree stops no successor from serving, and leaves when it is continued', (t) =>
   underLoad(t, [], async (holdfast) => {
     const retiree = holdfast.pid();
-    const long = ask(holdfast.target, '/slow?ms=2500');
-    await ask(holdfast.target);
+    const long = await holdRequest(holdfast);
     await holdfast.upgrade();
     await freeze(t, retiree);
-    t.is((await long).body, 'slow\n', 'its workers need no master to finish what they serve');
+    t.is(await long.answer(), 'held', 'its workers need no master to finish what they serve');
     t.true(isAlive(retiree));
     thaw(retiree);
     await waitGone(retiree, 20_000);
@@ -126,23 +144,21 @@ test('a stopped retiree stops no successor from serving, and leaves when it is c
 test('with a stopped retiree, who cannot give its word, an upgrade is rolled back; and is done when it is continued', (t) =>
   underLoad(t, SHORT, async (holdfast) => {
     const retiree = holdfast.pid();
-    const long = ask(holdfast.target, '/slow?ms=6000');
-    await ask(holdfast.target);
-    await holdfast.upgrade();
+    const long = await holdRequest(holdfast);
+    await commitInTime(t, holdfast);
     await freeze(t, retiree);
     const verdict = await holdfast.upgrade();
     t.is(verdict.event, 'upgrade.rollback');
     t.regex(String(verdict.reason), /^the generation before did not answer within --upgrade-timeout \(is it stopped\?\)$/);
     thaw(retiree);
-    t.is((await holdfast.upgrade()).event, 'upgrade.done');
-    t.is((await long).body, 'slow\n');
+    await commitInTime(t, holdfast);
+    t.is(await long.answer(), 'held');
   }));
 
 test('a stopped retiree returns when it is continued, and its successor was killed meanwhile', (t) =>
   underLoad(t, [], async (holdfast) => {
     const retiree = holdfast.pid();
-    const long = ask(holdfast.target, '/slow?ms=2500');
-    await ask(holdfast.target);
+    const long = await holdRequest(holdfast);
     await holdfast.upgrade();
     const successor = holdfast.pid();
     await freeze(t, retiree);
@@ -151,7 +167,7 @@ test('a stopped retiree returns when it is continued, and its successor was kill
     t.is((await ask(holdfast.target)).status, 200, "the dead one's workers go on accepting, for the retiree holds their lease");
     thaw(retiree);
     await waitFor(() => holdfast.pid() === retiree, 5_000, 'the retiree in the pidfile');
-    t.is((await long).body, 'slow\n');
+    t.is(await long.answer(), 'held');
     await waitFor(() => holdfast.processes().length === 3, 40_000, 'the first generation alone');
     t.deepEqual(holdfast.strayFiles(), []);
   }));

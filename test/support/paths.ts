@@ -9,6 +9,7 @@ export function fixture(name: string): string {
 
 /** The directory of package.json. */
 export const packageRoot = fileURLToPath(root);
+
 /** The absolute path of `docs/NAME`. */
 export function documentation(name: string): string {
   return fileURLToPath(new URL(`docs/${name}`, root));
