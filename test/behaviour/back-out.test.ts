@@ -8,6 +8,7 @@ import { startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
 import { type Fault, faults, Releases } from '../support/releases.js';
+import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
 /** What the log, and a deploy script, must be told. */
@@ -27,10 +28,12 @@ const reasons: Readonly<Record<Fault, RegExp>> = {
 for (const fault of faults) {
   test(`a release whose fault is "${fault}" is rolled back, and a good one right after commits`, async (t) => {
     const releases = new Releases(t);
+    const scratch = tempDir(t);
     const holdfast = await startHoldfast(t, {
       app: releases.app,
       cwd: releases.current,
       args: ['-w', '2', '--upgrade-timeout', '6', '--probe', '/health'],
+      env: { TMPDIR: scratch },
       allowErrors: [/upgrade\.rollback/],
     });
     const load = await startLoad(t, { target: holdfast.target, mix: { short: 2, keepAlive: 4, slow: 1 }, keepAliveTimeoutMs: 5_000 });
@@ -49,6 +52,7 @@ for (const fault of faults) {
     t.deepEqual(holdfast.workers(), before.workers, 'the same workers');
     t.is(descriptors(master).count, before.fds, 'the same descriptors');
     t.deepEqual(readdirSync(dirname(holdfast.pidfile ?? '')).sort(), before.files, 'no file is left');
+    t.deepEqual(readdirSync(scratch), [], 'nothing in the directory for temporary files');
     t.is(holdfast.processes().length, 3, 'no process is left');
 
     releases.point(releases.add());
@@ -67,4 +71,16 @@ test('a release whose error message is longer than a message may be is rolled ba
   t.is(event, 'upgrade.rollback');
   t.regex(String(reason), /^cannot load .*: it begins here and goes on .* \.\.\.$/);
   t.true(String(reason).length < 10_000);
+});
+
+test('what a bad release has started itself ends with it', async (t) => {
+  const releases = new Releases(t);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, allowErrors: [/upgrade\.rollback/] });
+  const stays = `import { spawn } from 'node:child_process'; spawn('sleep', ['600'], { stdio: 'ignore' }).unref(); await new Promise((started) => setTimeout(started, 100));`;
+  releases.point(releases.add(`${stays} throw new Error('and leaves a child behind');`));
+  t.regex(String((await holdfast.upgrade()).reason), /and leaves a child behind/);
+  t.deepEqual(
+    holdfast.processes().map(({ role }) => role),
+    ['master', 'worker'],
+  );
 });
