@@ -18,6 +18,8 @@ export interface Boot {
   readonly cwd: string;
   readonly listeners: number;
   readonly backlog: number;
+  /** Whether the listeners that it serves may change: then it copies each before it accepts, for Node closes what it accepted on. */
+  readonly reusePort: boolean;
   readonly keepAlive: number;
   readonly keepAliveAsked: boolean;
   readonly gracefulTimeout: number;
@@ -33,7 +35,10 @@ export interface Boot {
 
 export type ToWorker =
   | Boot
-  | { readonly type: 'accept' }
+  /** On the listeners at these positions, or on all; on the first for as long as it lives. */
+  | { readonly type: 'accept'; readonly positions?: readonly number[] }
+  /** From now on these; what is new before what is given back. */
+  | { readonly type: 'serve'; readonly positions: readonly number[] }
   | { readonly type: 'drain' }
   | { readonly type: 'quit' }
   | { readonly type: 'reopen' };
@@ -66,6 +71,7 @@ export const TO_WORKER: Shapes = {
     logFile: 'string',
   },
   accept: {},
+  serve: { positions: 'object' },
   drain: {},
   quit: {},
   reopen: {},

@@ -61,7 +61,8 @@ function bindExclusively(fd: number, address: TcpAddress): void {
   }
 }
 
-function verified(fd: number, address: TcpAddress | AbstractAddress): string {
+/** The label of what it is bound to. Throws when that is not what was asked for. */
+export function verified(fd: number, address: TcpAddress | AbstractAddress): string {
   const real = decodeName(getSocketName(fd));
   const label = real === undefined || ('port' in real && real.port === 0) ? 'nothing' : formatAddress(real);
   const expected =
@@ -71,7 +72,7 @@ function verified(fd: number, address: TcpAddress | AbstractAddress): string {
 }
 
 /** A socket of this address's family, closed again when `use` throws. */
-function opened<T>(address: Bindable, use: (fd: number) => T): T {
+export function opened<T>(address: Bindable, use: (fd: number) => T): T {
   const fd = socket(familyOf(address));
   try {
     return use(fd);

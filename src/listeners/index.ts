@@ -11,3 +11,4 @@ export { type Match, matchListeners, type Overlap } from './match.js';
 export { type Bind, parseBind } from './parse.js';
 export { queueLength } from './queue.js';
 export { resolveBinds } from './resolve.js';
+export { allowBeside, bindBeside, mayHaveBeside } from './reuse-port.js';

@@ -5,6 +5,7 @@ import { Pidfile } from '../pidfile/index.js';
 import type { CandidacyEffect, CandidacyEvent, Stop } from '../upgrade/candidacy.js';
 import type { Departure, Generation } from './generation.js';
 import { ListenerSet } from './listener-set.js';
+import { byAddress } from './own-sockets.js';
 
 export interface CandidateTurns {
   post(event: CandidacyEvent): void;
@@ -79,12 +80,13 @@ export class AsCandidate {
     const { settings, base, before } = generation.origin;
     // A running master is a better reason than its ports.
     if (before === undefined && settings.pid !== undefined) Pidfile.refuseRunning(settings.pid);
-    const listeners = generation.listeners ?? (await ListenerSet.settle(settings.bind, base, before?.inherited ?? [], generation.log));
+    const listeners = generation.listeners ?? (await ListenerSet.settle(settings, base, before?.inherited ?? [], generation.log));
     generation.listeners = listeners;
     generation.predecessor?.send({ type: 'bound', files: listeners.newFiles });
-    for (const { bound } of listeners.adopted) generation.log.info('listener.inherited', `inherited ${bound}`, { address: bound });
+    for (const [address, { length: sockets }] of byAddress(listeners.adopted))
+      generation.log.info('listener.inherited', `inherited ${address}`, { address, sockets });
     if (settings.pid !== undefined) generation.pidfile ??= await this.#pidfile(settings.pid);
-    generation.workers.start(listeners.all);
+    generation.workers.start(listeners);
   }
 
   async #pidfile(path: string): Promise<Pidfile> {
@@ -140,7 +142,8 @@ export class AsCandidate {
       // By hand it may have been exposed before its incumbent died.
       if (!workers.exposed) {
         listeners?.listen(origin.settings.backlog);
-        for (const { bound } of listeners?.bound ?? []) log.info('listener.bound', `listening on ${bound}`, { address: bound });
+        for (const [address, { length: sockets }] of byAddress(listeners?.bound ?? []))
+          log.info('listener.bound', `listening on ${address}`, { address, sockets });
       }
       workers.expose();
     } catch (error) {
@@ -173,7 +176,10 @@ export class AsCandidate {
     const generation = this.#generation;
     generation.takeCharge();
     generation.predecessor?.send({ type: 'serving' });
-    if (!generation.predecessorAlive) generation.dropPredecessor('gone');
+    if (!generation.predecessorAlive) {
+      generation.dropPredecessor('gone');
+      generation.completeListeners();
+    }
     generation.logReady();
     this.#turns.takenCharge(stop);
   }

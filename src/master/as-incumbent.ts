@@ -59,7 +59,7 @@ export class AsIncumbent {
       case 'drainWorkers':
         return workers.drain();
       case 'bringBack':
-        return workers.bringBack(this.#generation.listeners?.all ?? []);
+        return workers.bringBack(this.#generation.listeners);
       case 'launch':
         return this.#upgrade.launch();
       case 'show':

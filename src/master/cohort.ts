@@ -1,6 +1,7 @@
 /** The workers of one release in one master (master): a wanted number of slots, each filled, refilled and emptied. */
 import { performance } from 'node:perf_hooks';
 import { EXIT } from '../errors.js';
+import type { Deal } from './deal.js';
 import { type Restraint, restraint } from './recycling.js';
 import { type WorkerEnd, type WorkerListener, type WorkerOrder, WorkerProcess } from './worker-process.js';
 
@@ -45,11 +46,14 @@ export class Cohort {
   readonly #spent = new Map<number, WorkerProcess>();
   readonly #backoff = new Map<number, Backoff>();
   readonly #order: (slot: number) => WorkerOrder;
+  readonly #shares: (slots: readonly number[]) => Deal;
   readonly #listener: CohortListener;
   readonly #workerListener: WorkerListener;
 
-  constructor(order: (slot: number) => WorkerOrder, listener: CohortListener) {
+  /** `shares`: who accepts where, of the slots that have a worker. */
+  constructor(order: (slot: number) => WorkerOrder, shares: (slots: readonly number[]) => Deal, listener: CohortListener) {
     this.#order = order;
+    this.#shares = shares;
     this.#listener = listener;
     this.#workerListener = {
       ready: (worker) => this.#ready(worker),
@@ -82,6 +86,7 @@ export class Cohort {
     this.#wanted = wanted;
     for (let slot = 1; slot <= wanted; slot++) if (!this.#slots.has(slot) && !this.#backoff.has(slot)) this.#spawn(slot);
     for (const slot of [...this.#backoff.keys()]) if (slot > wanted) this.#backoff.delete(slot);
+    this.deal();
     for (const [slot, worker] of [...this.#slots, ...this.#substitutes]) if (slot > wanted) this.#retire(worker);
     this.#tell();
   }
@@ -90,7 +95,7 @@ export class Cohort {
   expose(patient = true): void {
     this.#exposed = true;
     this.#patient ||= patient;
-    for (const worker of this.#slots.values()) if (worker.state === 'ready') worker.accept();
+    this.#admit([...this.#slots.values()].filter((worker) => worker.state === 'ready'));
     // Asked again, all may accept already.
     this.#tell();
   }
@@ -153,8 +158,24 @@ export class Cohort {
   #ready(worker: WorkerProcess): void {
     this.#listener.workerReady(worker);
     if (this.#slots.get(worker.slot) !== worker && this.#substitutes.get(worker.slot) !== worker) return;
-    if (this.#exposed) worker.accept();
+    if (this.#exposed) this.#admit([worker]);
     this.#tell();
+  }
+
+  /** Those who accept already keep what they serve until these do, too. */
+  #admit(workers: readonly WorkerProcess[]): void {
+    const shares = this.#shares(slotsOf([...this.#serving, ...workers]));
+    for (const worker of workers) worker.serve(shares.get(worker.slot) ?? []);
+  }
+
+  /** Who serves, or is about to, gets the share that it has by now: those who are to leave have none. */
+  deal(): void {
+    const shares = this.#shares(slotsOf(this.#serving));
+    for (const worker of this.#serving) worker.serve(shares.get(worker.slot) ?? []);
+  }
+
+  get #serving(): readonly WorkerProcess[] {
+    return this.workers.filter((worker) => worker.serves && worker.slot <= this.#wanted);
   }
 
   #tell(): void {
@@ -202,6 +223,7 @@ export class Cohort {
       if (before !== undefined) this.#retire(before);
       this.#fillBySubstitute(slot, worker);
     }
+    this.deal();
     this.#tell();
     this.#recycle();
   }
@@ -215,6 +237,7 @@ export class Cohort {
   #ended(worker: WorkerProcess, end: WorkerEnd): void {
     const { slot } = worker;
     this.#leaving.delete(worker);
+    this.deal();
     let replacedAfter: number | undefined;
     if (this.#slots.get(slot) === worker) replacedAfter = this.#vacated(worker, end);
     else if (this.#substitutes.get(slot) === worker) {
@@ -258,6 +281,11 @@ export class Cohort {
     this.#backoff.set(slot, { delay, due: performance.now() + delay });
     return delay;
   }
+}
+
+/** Each once: a worker and its substitute have the same. */
+function slotsOf(workers: readonly WorkerProcess[]): readonly number[] {
+  return [...new Set(workers.map(({ slot }) => slot))];
 }
 
 /** `worker 2 exited with status 7 before it was ready`. */

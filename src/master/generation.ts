@@ -7,6 +7,7 @@ import type { Log } from '../log/log.js';
 import type { Pidfile } from '../pidfile/index.js';
 import type { ListenerSet } from './listener-set.js';
 import type { Origin } from './origin.js';
+import { byAddress } from './own-sockets.js';
 import type { Predecessor } from './predecessor.js';
 import type { Successor } from './successor.js';
 import type { Workers } from './workers.js';
@@ -83,6 +84,20 @@ export class Generation {
     this.origin.keeper?.tell({ type: 'charge', pid: process.pid, generation: this.origin.generation });
   }
 
+  /** Nobody may return in this generation's place any more, without the sockets that it has bound beside those of the one before. */
+  completeListeners(): void {
+    const { listeners, log, origin, workers } = this;
+    if (!this.inCharge || listeners === undefined) return;
+    try {
+      if (!listeners.complete(origin.settings.backlog)) return;
+      workers.deal();
+      for (const [address, { length: sockets }] of byAddress(listeners.all))
+        if (sockets > 1) log.info(null, `${address} has ${sockets} sockets by now`, { address, sockets });
+    } catch (error) {
+      log.warning(null, messageOf(error));
+    }
+  }
+
   /** Log what the pidfile says now. */
   logRotation(): void {
     if (this.pidfile !== undefined) this.log.info('pidfile.rotated', `${this.pidfile.path} names ${process.pid}`);
@@ -92,7 +107,7 @@ export class Generation {
   logReady(): void {
     if (this.#readyLogged) return;
     this.#readyLogged = true;
-    const addresses = this.listeners?.all.map((listener) => listener.bound).join(', ');
+    const addresses = [...byAddress(this.listeners?.all ?? []).keys()].join(', ');
     const { wanted } = this.workers;
     this.log.info('master.ready', `serving on ${addresses} with ${wanted} worker${wanted === 1 ? '' : 's'}`, {
       release: this.workers.release,

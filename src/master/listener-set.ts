@@ -2,44 +2,72 @@
 
 import type { BoundFile } from '../channel/master-messages.js';
 import {
+  allowBeside,
   bindAll,
   closeListener,
   type Listener,
   listen,
   matchListeners,
+  mayHaveBeside,
   parseBind,
   queueLength,
   removeSocketFile,
   resolveBinds,
 } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
+import type { Settings } from '../settings/index.js';
+import { type Deal, deal, type Layout } from './deal.js';
+import { byAddress, isTcp, lacking, sayShared, socketsEach, withOthers } from './own-sockets.js';
 
 const QUEUE_POLL = 5;
 /** For connections that go on coming to an address that is given up. Milliseconds. */
 const QUEUE_LIMIT = 1_000;
 
+type SocketSettings = Pick<Settings, 'bind' | 'reusePort' | 'workers'>;
+
 export class ListenerSet {
   #adopted: readonly Listener[];
   #bound: readonly Listener[];
+  /**
+   * Bound beside adopted ones, and not listening yet: they would have their share of the connections, and the generation before could
+   * return without them.
+   */
+  #fresh: readonly Listener[];
+  /** Whether each worker has sockets of its own. */
+  readonly #divided: boolean;
+  #layout: Layout | undefined;
   #open = true;
 
   /** Throws HoldfastError: in use, not permitted, nonsense. */
-  static async settle(binds: readonly string[], base: string, inherited: readonly Listener[], log: Log): Promise<ListenerSet> {
-    const wanted = await resolveBinds(binds.map(parseBind), base);
+  static async settle(settings: SocketSettings, base: string, inherited: readonly Listener[], log: Log): Promise<ListenerSet> {
+    const wanted = await resolveBinds(settings.bind.map(parseBind), base);
     const match = matchListeners(inherited, wanted);
     const { listeners, warnings } = await bindAll(match.bind, match.overlaps);
     for (const listener of match.drop) closeListener(listener);
     for (const warning of warnings) log.warning(null, warning);
-    return new ListenerSet(match.adopt, listeners);
+    if (!mayDivide(settings, log)) {
+      sayShared(match.adopt, log);
+      return new ListenerSet(match.adopt, listeners, [], false);
+    }
+    const each = socketsEach(settings.workers, wanted.length);
+    return new ListenerSet(match.adopt, withOthers(listeners, each, log), lacking(match.adopt, each, log), true);
   }
 
-  private constructor(adopted: readonly Listener[], bound: readonly Listener[]) {
+  private constructor(adopted: readonly Listener[], bound: readonly Listener[], fresh: readonly Listener[], divided: boolean) {
     this.#adopted = adopted;
     this.#bound = bound;
+    this.#fresh = fresh;
+    this.#divided = divided;
   }
 
   get all(): readonly Listener[] {
-    return [...this.#adopted, ...this.#bound];
+    return [...this.#adopted, ...this.#bound, ...this.#fresh];
+  }
+
+  /** Who accepts where: for each of these slots the positions of its listeners. */
+  deal(slots: readonly number[]): Deal {
+    this.#layout ??= this.#divided ? layoutOf([...this.#adopted, ...this.#bound]) : { shared: this.positions, groups: [] };
+    return deal(this.#layout, slots);
   }
 
   get positions(): readonly number[] {
@@ -71,6 +99,21 @@ export class ListenerSet {
     for (const listener of this.#bound) listen(listener, backlog);
   }
 
+  /**
+   * No other generation may return any more: from now on the kernel divides the connections between all sockets, and the next generation
+   * may add to those that were bound without --reuse-port. True when that changes who accepts where. Throws HoldfastError.
+   */
+  complete(backlog: number): boolean {
+    if (!this.#open || !this.#divided) return false;
+    for (const listener of this.#adopted) if (isTcp(listener)) allowBeside(listener);
+    const fresh = this.#fresh;
+    for (const listener of fresh) listen(listener, backlog);
+    this.#bound = [...this.#bound, ...fresh];
+    this.#fresh = [];
+    this.#layout = undefined;
+    return fresh.length > 0;
+  }
+
   /** Resolves when nothing waits on the listeners at these positions, or after a second. */
   async emptied(positions: readonly number[]): Promise<void> {
     const waiting = positions.flatMap((position) => this.all[position] ?? []);
@@ -86,6 +129,8 @@ export class ListenerSet {
     for (const listener of dropped) closeListener(listener);
     this.#adopted = this.#adopted.filter((listener) => !dropped.has(listener));
     this.#bound = this.#bound.filter((listener) => !dropped.has(listener));
+    this.#fresh = this.#fresh.filter((listener) => !dropped.has(listener));
+    this.#layout = undefined;
   }
 
   /** Give the descriptors up; whoever else holds them goes on. */
@@ -102,6 +147,22 @@ export class ListenerSet {
       if (listener !== undefined) removeSocketFile(listener);
     }
   }
+}
+
+/** Elsewhere the last socket that listens gets everything. */
+function mayDivide({ reusePort }: SocketSettings, log: Log): boolean {
+  if (reusePort && process.platform !== 'linux')
+    log.warning(null, '--reuse-port is ignored: only Linux divides connections between sockets; the workers share one');
+  return reusePort && process.platform === 'linux';
+}
+
+function layoutOf(listeners: readonly Listener[]): Layout {
+  const position = (listener: Listener) => listeners.indexOf(listener);
+  const divided = listeners.filter(mayHaveBeside);
+  return {
+    shared: listeners.filter((listener) => !divided.includes(listener)).map(position),
+    groups: [...byAddress(divided).values()].map((those) => those.map(position)),
+  };
 }
 
 /** What a candidate that was killed has left of its new unix sockets, under either name. */

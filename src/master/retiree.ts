@@ -24,12 +24,15 @@ export class Retiree {
   }
 
   hear(message: ToCandidate): void {
-    if (message.type === 'released') this.#turns.post({ event: 'retireesReleased' });
+    if (message.type !== 'released') return;
+    this.#generation.completeListeners();
+    this.#turns.post({ event: 'retireesReleased' });
   }
 
   /** It left, or was killed: then its workers drain, for we were the last to hold their lease. */
   ended(how: ChannelEnd): void {
     this.#generation.dropPredecessor(how);
+    this.#generation.completeListeners();
     this.#turns.post({ event: 'retireesReleased' });
   }
 

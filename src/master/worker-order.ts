@@ -26,6 +26,7 @@ export function workerOrder(origin: Origin, release: Release, slot: number, list
       cwd: release.cwd,
       listeners: listeners.length,
       backlog: settings.backlog,
+      reusePort: settings.reusePort,
       keepAlive: settings.keepAlive * 1000,
       keepAliveAsked: settings.keepAliveAsked,
       gracefulTimeout: settings.gracefulTimeout * 1000,

@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
+import { isDeepStrictEqual } from 'node:util';
 import { Channel } from '../channel/channel.js';
 import { type Boot, DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
 import { messageOf } from '../errors.js';
@@ -58,6 +59,7 @@ export class WorkerProcess {
   #heardAt = performance.now();
   #deadline: number;
   #drainLimit = 0;
+  #serves: readonly number[] | undefined;
   #abortedAt: number | undefined;
   #stack = '';
   #failure: WorkerEnd['failure'];
@@ -126,8 +128,16 @@ export class WorkerProcess {
     return this.#drainLimit;
   }
 
-  accept(): void {
-    this.#channel?.send({ type: 'accept' });
+  /** Whether it accepts, or was told to. */
+  get serves(): boolean {
+    return this.#serves !== undefined && (this.#state === 'ready' || this.#state === 'accepting');
+  }
+
+  /** Accept on the listeners at these positions, or from now on on these. */
+  serve(positions: readonly number[]): void {
+    if (isDeepStrictEqual(this.#serves, positions)) return;
+    this.#channel?.send({ type: this.#serves === undefined ? 'accept' : 'serve', positions });
+    this.#serves = positions;
   }
 
   drain(): void {

@@ -1,9 +1,9 @@
 /** All the workers of one master (master): those in charge, those that a reload starts, those that leave. */
 import { performance } from 'node:perf_hooks';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
-import type { Listener } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
 import { Cohort, type CohortListener } from './cohort.js';
+import type { ListenerSet } from './listener-set.js';
 import type { Origin } from './origin.js';
 import { RESTRAINED, type Restraint } from './recycling.js';
 import { isThere, type Release, resolveRelease } from './release.js';
@@ -35,7 +35,7 @@ export class Workers {
   readonly #later: (act: () => void) => void;
   readonly #listener: WorkersListener;
   readonly #cohorts = new Set<Cohort>();
-  #listeners: readonly Listener[] = [];
+  #listeners: ListenerSet | undefined;
   #release: Release | undefined;
   #current: Cohort | undefined;
   /** What a reload starts. */
@@ -89,7 +89,7 @@ export class Workers {
   }
 
   /** Start this generation's workers, from the release that it has had from its start. Throws HoldfastError: there is no such directory. */
-  start(listeners: readonly Listener[]): void {
+  start(listeners: ListenerSet): void {
     if (this.#left) return;
     this.#listeners = listeners;
     const release = this.#release ?? this.#resolve();
@@ -109,8 +109,8 @@ export class Workers {
   }
 
   /** The workers that were drained, from the release that they ran; ends in `accepting`, also where none were. */
-  bringBack(listeners: readonly Listener[]): void {
-    if (!this.#drained) return this.#listener.accepting();
+  bringBack(listeners: ListenerSet | undefined): void {
+    if (!this.#drained || listeners === undefined) return this.#listener.accepting();
     this.#log.info(null, 'starting the workers again');
     this.start(listeners);
     this.expose();
@@ -118,6 +118,12 @@ export class Workers {
 
   expose(): void {
     this.#current?.expose();
+  }
+
+  /** The listeners that may be served are others by now. */
+  deal(): void {
+    this.#current?.deal();
+    this.#next?.deal();
   }
 
   /** Try again when one fails to boot, instead of giving up. */
@@ -218,7 +224,8 @@ export class Workers {
 
   #newCohort(release: Release, outcome: Outcome): Cohort {
     const about = (worker: WorkerProcess) => ({ slot: worker.slot, worker: worker.pid });
-    const cohort: Cohort = new Cohort((slot) => this.#order(slot, release), {
+    const shares = (slots: readonly number[]) => this.#listeners?.deal(slots) ?? new Map();
+    const cohort: Cohort = new Cohort((slot) => this.#order(slot, release), shares, {
       ready: () => this.#later(outcome.ready),
       accepting: () => this.#later(outcome.accepting),
       failed: (...failure) => this.#later(() => outcome.failed(...failure)),
@@ -241,7 +248,7 @@ export class Workers {
   }
 
   #order(slot: number, pinned: Release): WorkerOrder {
-    return workerOrder(this.#origin, this.#stillThere(pinned), slot, this.#listeners);
+    return workerOrder(this.#origin, this.#stillThere(pinned), slot, this.#listeners?.all ?? []);
   }
 
   /** A generation runs one release; only if its files are gone are those looked for that the path as typed leads to now. */

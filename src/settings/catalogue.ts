@@ -128,6 +128,11 @@ export const CATALOGUE = {
     sentence: 'Recycle a worker whose resident memory is more than this, in bytes or as in 512M or 1G; 0 turns it off.',
     parse: size,
   } satisfies Option<number>,
+  reusePort: {
+    flag: 'reuse-port',
+    sentence: 'Give each worker sockets of its own for the TCP addresses (SO_REUSEPORT), between which the kernel divides the connections.',
+    parse: on,
+  } satisfies Option<true>,
   upgrade: {
     flag: 'upgrade',
     type: 'MODE',

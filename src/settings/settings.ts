@@ -22,6 +22,8 @@ export interface Settings {
   readonly maxRequestsJitter: number;
   /** Bytes. */
   readonly maxMemory: number;
+  /** A socket for each worker on the TCP addresses. */
+  readonly reusePort: boolean;
   readonly upgrade: UpgradeMode;
   readonly upgradeTimeout: number;
   readonly bootTimeout: number;
@@ -58,6 +60,7 @@ export function readSettings(argv: readonly string[], env: Environment): Request
     maxRequests: texts.last('maxRequests'),
     maxRequestsJitter: texts.last('maxRequestsJitter'),
     maxMemory: texts.last('maxMemory'),
+    reusePort: given.has('reusePort'),
     upgrade: texts.last('upgrade'),
     upgradeTimeout: texts.last('upgradeTimeout'),
     bootTimeout: texts.last('bootTimeout'),

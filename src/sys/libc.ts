@@ -16,10 +16,12 @@ export const C = darwin
       AF_INET6: 30,
       SOL_SOCKET: 0xffff,
       SO_REUSEADDR: 4,
+      SO_REUSEPORT: 0x200,
       SO_TYPE: 0x1008,
       SO_ACCEPTCONN: 2,
       IPV6_V6ONLY: 27,
       O_NONBLOCK: 4,
+      F_DUPFD_CLOEXEC: 67,
     }
   : {
       AF_UNIX: 1,
@@ -27,10 +29,12 @@ export const C = darwin
       AF_INET6: 10,
       SOL_SOCKET: 1,
       SO_REUSEADDR: 2,
+      SO_REUSEPORT: 15,
       SO_TYPE: 3,
       SO_ACCEPTCONN: 30,
       IPV6_V6ONLY: 26,
       O_NONBLOCK: 0o4000,
+      F_DUPFD_CLOEXEC: 1030,
     };
 const SOCK_STREAM = 1;
 const IPPROTO_IPV6 = 41;
@@ -91,6 +95,11 @@ export function connect(fd: number, address: Uint8Array): void {
 /** SO_REUSEADDR: a port in TIME_WAIT may be bound again. It lets two sockets be bound to one port, but not listen on it. socket(7). */
 export function setReuseAddress(fd: number, on = true): void {
   check(f.setsockopt(fd, C.SOL_SOCKET, C.SO_REUSEADDR, [on ? 1 : 0], 4), 'setsockopt');
+}
+
+/** SO_REUSEPORT: further sockets of this user that have it too may be bound to the same port, and listen. socket(7). */
+export function setReusePort(fd: number): void {
+  check(f.setsockopt(fd, C.SOL_SOCKET, C.SO_REUSEPORT, [1], 4), 'setsockopt');
 }
 
 /** IPV6_V6ONLY: `[::]` leaves the v4 addresses to others. ipv6(7). */
@@ -177,6 +186,11 @@ export function pipe(): { readonly reading: number; readonly writing: number } {
   setCloseOnExec(reading);
   setCloseOnExec(writing);
   return { reading, writing };
+}
+
+/** Another descriptor for the same open file, close-on-exec. Throws EMFILE, EBADF. fcntl(2), F_DUPFD_CLOEXEC. */
+export function duplicate(fd: number): number {
+  return check(f.fcntl(fd, C.F_DUPFD_CLOEXEC, 'int', 0), 'fcntl');
 }
 
 /** Make `to` a copy of `from` that an exec keeps. dup2(2). */

@@ -1,9 +1,11 @@
-/** In the worker: the app's server accepts on every listener that the worker inherited, though Node lets it listen on one only. */
+/** In the worker: the app's server accepts on the listeners that are its affair, though Node lets it listen on one only. */
 import { once } from 'node:events';
 import { createServer, Server, type Socket } from 'node:net';
 import { acceptOptionsOf } from '../sys/http-socket.js';
 
 export interface Acceptors {
+  /** Accept on these and on no others, but for the first of all, where the app's server itself listens: its 'close' would end the app. */
+  serve(fds: readonly number[]): Promise<void>;
   /** Stop accepting, nothing else: connections live on, and what waits in the queues stays for the sockets' other holders. */
   stop(): void;
 }
@@ -13,22 +15,39 @@ export interface Acceptors {
  *
  * @param fds descriptors; the app's server listens on the first itself, so that its `address()` and 'listening' are as usual
  * @param backlog given to listen(2) again, which would otherwise set Node's 511
+ * @param copy a second descriptor for one; Node closes what it has accepted on, and one that may be served again must stay
  * @throws the error of the first that cannot listen (EINVAL for a closed descriptor, ENOTSOCK); then none accepts
  */
-export async function listenOn(server: Server, fds: readonly number[], backlog: number): Promise<Acceptors> {
-  const servers = fds.map((_, index) => (index === 0 ? server : forwarderTo(server)));
-  const stop = (): void => servers.forEach(stopListening);
+export async function listenOn(server: Server, fds: readonly number[], backlog: number, copy = (fd: number) => fd): Promise<Acceptors> {
+  const serving = new Map<number, Server>();
+  const stop = (): void => serving.forEach(stopListening);
   try {
-    // One after the other: http sets up its time-outs when the first listens, and they must be there before a connection.
-    for (const [index, each] of servers.entries()) await listen(each, fds[index], backlog);
+    await serve(fds);
   } catch (error) {
     stop();
     throw error;
   }
-  return { stop };
+  return { serve, stop };
+
+  async function serve(wanted: readonly number[]): Promise<void> {
+    // One after the other: http sets up its time-outs when the first listens, and they must be there before a connection.
+    for (const fd of wanted) if (!serving.has(fd)) await begin(fd);
+    for (const [fd, acceptor] of serving) if (acceptor !== server && !wanted.includes(fd)) end(fd, acceptor);
+  }
+
+  async function begin(fd: number): Promise<void> {
+    const acceptor = serving.size === 0 ? server : forwarderTo(server);
+    serving.set(fd, acceptor);
+    await listen(acceptor, copy(fd), backlog);
+  }
+
+  function end(fd: number, acceptor: Server): void {
+    serving.delete(fd);
+    stopListening(acceptor);
+  }
 }
 
-async function listen(server: Server, fd: number | undefined, backlog: number): Promise<void> {
+async function listen(server: Server, fd: number, backlog: number): Promise<void> {
   const listening = once(server, 'listening');
   // The backlog by position: as an option beside a descriptor Node ignores it.
   server.listen({ fd }, backlog);

@@ -1,5 +1,5 @@
 /** A worker (worker): loads the app in private, says ready, accepts when told to, drains when told to or when nobody holds its lease. */
-import { writeSync } from 'node:fs';
+import { closeSync, writeSync } from 'node:fs';
 import { setImmediate } from 'node:timers/promises';
 import { Channel } from '../channel/channel.js';
 import { encodeFrame } from '../channel/frames.js';
@@ -28,6 +28,8 @@ interface Loaded {
   readonly app: App;
   readonly connections: Connections;
   readonly log: Log;
+  /** A second descriptor for a listener; undefined where each is served once, and then closed. */
+  readonly copy: ((fd: number) => number) | undefined;
 }
 
 export class Worker {
@@ -61,7 +63,10 @@ export class Worker {
         return;
       case 'accept':
         if (this.#loaded === undefined || this.#leaving) return;
-        this.#accepting = this.#accept(this.#loaded).catch((error: unknown) => this.#fail(error));
+        this.#accepting = this.#accept(this.#loaded, message.positions).catch((error: unknown) => this.#fail(error));
+        return;
+      case 'serve':
+        this.#accepting = this.#accepting?.then(() => this.#serve(message.positions)).catch((error: unknown) => this.#fail(error));
         return;
       case 'drain':
         return this.#leave();
@@ -83,7 +88,9 @@ export class Worker {
     if (boot.probe !== null) await probe(app.server, boot.probe, { timeoutMs: boot.probeTimeout });
     const { logFile: file, logLevel: level, generation: gen, name } = boot;
     const log = openLogAnyway({ file, level, role: 'worker', gen, pid: process.pid, name }).child({ slot: boot.slot });
-    this.#loaded = { boot, app, connections, log };
+    // Our directory may be gone when a sibling dies.
+    const copy = boot.reusePort ? (await import('../sys/libc.js')).duplicate : undefined;
+    this.#loaded = { boot, app, connections, log, copy };
     if (boot.heartbeat > 0) this.#heartbeat = setInterval(() => this.#channel.send({ type: 'alive' }), boot.heartbeat);
     const limit = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
     if (limit > boot.gracefulTimeout)
@@ -92,9 +99,8 @@ export class Worker {
     this.#channel.send({ type: 'ready', drainLimit: limit });
   }
 
-  async #accept({ app, boot, connections, log }: Loaded): Promise<void> {
-    const fds = Array.from({ length: boot.listeners }, (_, position) => WORKER_FDS.listeners + position);
-    this.#acceptors = await listenOn(app.server, fds, boot.backlog);
+  async #accept({ app, boot, connections, log, copy }: Loaded, positions = allOf(boot)): Promise<void> {
+    this.#acceptors = await listenOn(app.server, positions.map(descriptorAt), boot.backlog, copy);
     // libuv asks the kernel for connections from its next poll on, and the worker before this one must not stop until then. We come from
     // a poll: the first immediate follows that one, the second the next.
     await setImmediate();
@@ -108,6 +114,11 @@ export class Worker {
         pointless: (what) => log.warning(null, what),
       },
     );
+  }
+
+  /** With --reuse-port: a sibling's listeners, for as long as it has no worker. */
+  async #serve(positions: readonly number[]): Promise<void> {
+    if (!this.#leaving) await this.#acceptors?.serve(positions.map(descriptorAt));
   }
 
   /** TERM from somebody: our master finds a substitute first, if there is a master. */
@@ -126,11 +137,12 @@ export class Worker {
     this.#drain(this.#loaded).catch((error: unknown) => this.#fail(error));
   }
 
-  async #drain({ boot, app, connections, log }: Loaded): Promise<void> {
+  async #drain({ boot, app, connections, log, copy }: Loaded): Promise<void> {
     // Told to accept and to drain in one breath: whoever is accepted by then is served.
     await this.#accepting;
     this.#endLimits();
     this.#acceptors?.stop();
+    if (copy !== undefined) for (const position of allOf(boot)) closeSync(descriptorAt(position));
     const deadlineMs = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
     log.info('drain.start', `draining ${connections.size} connection${connections.size === 1 ? '' : 's'}`, {
       connections: connections.size,
@@ -179,6 +191,14 @@ export class Worker {
       // The master is gone.
     }
   }
+}
+
+function allOf({ listeners }: Boot): readonly number[] {
+  return Array.from({ length: listeners }, (_, position) => position);
+}
+
+function descriptorAt(position: number): number {
+  return WORKER_FDS.listeners + position;
 }
 
 /** The log's directory may be gone with the first release: no reason not to serve. */
