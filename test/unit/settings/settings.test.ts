@@ -35,6 +35,7 @@ test('an app alone gets the defaults', (t) => {
     maxRequests: 0,
     maxRequestsJitter: 0,
     maxMemory: 0,
+    reusePort: false,
     upgrade: 'auto',
     upgradeTimeout: 60,
     bootTimeout: 60,
@@ -46,7 +47,7 @@ test('an app alone gets the defaults', (t) => {
 
 test('every option is understood', (t) => {
   const argv =
-    '-b :1 --bind unix:/s -w 2 -p p -n shop -t 0 --graceful-timeout 1.5 --keep-alive 7 --backlog 9 --upgrade manual --upgrade-timeout 10 --boot-timeout 11 ' +
+    '-b :1 --bind unix:/s -w 2 -p p -n shop -t 0 --graceful-timeout 1.5 --keep-alive 7 --backlog 9 --reuse-port --upgrade manual --upgrade-timeout 10 --boot-timeout 11 ' +
     '--max-requests 200 --max-requests-jitter 20 --max-memory 512M --probe /up --chdir / --keep-pid --log-level debug --log-file l app.js#x';
   t.deepEqual(settings(argv.split(' ')), {
     app: 'app.js#x',
@@ -62,6 +63,7 @@ test('every option is understood', (t) => {
     maxRequests: 200,
     maxRequestsJitter: 20,
     maxMemory: 512 * 1024 * 1024,
+    reusePort: true,
     upgrade: 'manual',
     upgradeTimeout: 10,
     bootTimeout: 11,
@@ -84,6 +86,29 @@ test('a switch takes no value: what follows it is the app', (t) => {
   const { keepPid, app } = settings(['--keep-pid', 'app.js']);
   t.deepEqual({ keepPid, app }, { keepPid: true, app: 'app.js' });
   t.true(settings(['--keep-pid', '--keep-pid', 'app.js']).keepPid);
+});
+
+for (const argv of [
+  ['--reuse-port', 'app.js'],
+  ['app.js', '--reuse-port'],
+  ['--reuse-port', '--reuse-port', 'app.js'],
+]) {
+  test(`${argv.join(' ')} sets the flag and leaves the app its name`, (t) => {
+    const { reusePort, app } = settings(argv);
+    t.deepEqual({ reusePort, app }, { reusePort: true, app: 'app.js' });
+  });
+}
+
+for (const given of ['--reuse-port=yes', '--reuse-port=']) {
+  test(`${given} is told that a flag takes no value`, (t) => {
+    t.is(complaint([given, 'app.js']), `--reuse-port takes no value (leave the =${given.split('=')[1]} out)`);
+  });
+}
+
+test('a mistyped flag is recognised, a flag in the help has no value', (t) => {
+  t.is(complaint(['--reuseport', 'app.js']), 'unknown option --reuseport; did you mean --reuse-port?');
+  t.regex(helpText(), /^ {6}--reuse-port {2,}Give each worker/m);
+  t.regex(settingsReference(), /^\| `--reuse-port` \| off \| Give each worker/m);
 });
 
 test('auto is a number of processors', (t) => {

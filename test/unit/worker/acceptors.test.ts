@@ -2,7 +2,7 @@ import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
-import { bind, C, getSocketName, listen, setReuseAddress, socket } from '#src/sys/libc.js';
+import { bind, C, duplicate, getSocketName, listen, setReuseAddress, socket } from '#src/sys/libc.js';
 import { listenOn } from '#src/worker/acceptors.js';
 import { trackConnections } from '#src/worker/connections.js';
 import { Client, GET, type Served } from './wire.js';
@@ -69,6 +69,35 @@ test('stopping closes the listeners and leaves connections alone', async (t) => 
     await client.until('done', 2);
     client.socket.destroy();
   }
+});
+
+test('what it serves may change: the app sees one server that listens once, and no descriptor is lost', async (t) => {
+  const server = createServer((_req, res) => res.end('done'));
+  let [listening, closed] = [0, 0];
+  server.on('listening', () => (listening += 1)).on('close', () => (closed += 1));
+  trackConnections(server);
+  const [first, second, third] = [listener(), listener(), listener()];
+  const acceptors = await listenOn(server, [first.fd, second.fd], 100, duplicate);
+  for (const { port } of [first, second]) t.regex(await ask(t, port), /200 OK/);
+  const kept = await Client.connect(t, { port: second.port } as Served);
+  kept.send(GET());
+  await kept.until('done');
+  await acceptors.serve([third.fd]);
+  t.regex(await ask(t, third.port), /200 OK/);
+  t.regex(await ask(t, first.port), /200 OK/, 'the first of all stays');
+  kept.send(GET());
+  await kept.until('done', 2);
+  const waiting = await Client.connect(t, { port: second.port } as Served);
+  waiting.send(GET());
+  await ask(t, third.port);
+  t.is(waiting.received, '', 'nobody serves it, and it waits');
+  await acceptors.serve([second.fd, third.fd]);
+  await waiting.until('done');
+  kept.socket.destroy();
+  waiting.socket.destroy();
+  acceptors.stop();
+  t.deepEqual([listening, closed], [1, 0]);
+  for (const { fd } of [first, second, third]) t.notThrows(() => closeSync(fd));
 });
 
 test('a descriptor that cannot listen is a rejection, and none accepts', async (t) => {
