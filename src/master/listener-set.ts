@@ -35,7 +35,7 @@ export class ListenerSet {
   #fresh: readonly Listener[];
   /** Whether each worker has sockets of its own. */
   readonly #divided: boolean;
-  #layout: Layout | undefined;
+  #layout: Layout;
   #open = true;
 
   /** Throws HoldfastError: in use, not permitted, nonsense. */
@@ -58,6 +58,7 @@ export class ListenerSet {
     this.#bound = bound;
     this.#fresh = fresh;
     this.#divided = divided;
+    this.#layout = this.#layOut();
   }
 
   get all(): readonly Listener[] {
@@ -66,8 +67,12 @@ export class ListenerSet {
 
   /** Who accepts where: for each of these slots the positions of its listeners. */
   deal(slots: readonly number[]): Deal {
-    this.#layout ??= this.#divided ? layoutOf([...this.#adopted, ...this.#bound]) : { shared: this.positions, groups: [] };
     return deal(this.#layout, slots);
+  }
+
+  #layOut(): Layout {
+    const served = [...this.#adopted, ...this.#bound];
+    return this.#divided ? layoutOf(served) : { shared: served.map((_, position) => position), groups: [] };
   }
 
   get positions(): readonly number[] {
@@ -110,7 +115,7 @@ export class ListenerSet {
     for (const listener of fresh) listen(listener, backlog);
     this.#bound = [...this.#bound, ...fresh];
     this.#fresh = [];
-    this.#layout = undefined;
+    this.#layout = this.#layOut();
     return fresh.length > 0;
   }
 
@@ -130,7 +135,7 @@ export class ListenerSet {
     this.#adopted = this.#adopted.filter((listener) => !dropped.has(listener));
     this.#bound = this.#bound.filter((listener) => !dropped.has(listener));
     this.#fresh = this.#fresh.filter((listener) => !dropped.has(listener));
-    this.#layout = undefined;
+    this.#layout = this.#layOut();
   }
 
   /** Give the descriptors up; whoever else holds them goes on. */

@@ -56,6 +56,11 @@ function watchedBy(pid: number, epoll: number): number[] {
   return [...text.matchAll(/^tfd:\s*(\d+)/gm)].map(([, fd]) => Number(fd));
 }
 
+/** How many listening TCP sockets of this port there are. */
+export function listeningSockets(port: number): number {
+  return listeningTargets(port).size;
+}
+
 function kindOf(target: string): DescriptorKind {
   if (target.startsWith('socket:')) return 'socket';
   if (target.startsWith('pipe:')) return 'pipe';

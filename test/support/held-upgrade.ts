@@ -12,21 +12,25 @@ export interface Held {
   readonly candidate: number;
 }
 
-/** The candidate's two workers load, until `slow.open()`. */
-export async function holdLoading(holdfast: Holdfast, releases: Releases): Promise<Held & { readonly slow: SlowRelease }> {
+/** The candidate's workers, two if not given, load, until `slow.open()`. */
+export async function holdLoading(holdfast: Holdfast, releases: Releases, workers = 2): Promise<Held & { readonly slow: SlowRelease }> {
   const incumbent = holdfast.pid();
   const slow = addSlow(releases);
   releases.point(slow.release);
   const after = holdfast.log.length;
   holdfast.signal('SIGUSR2');
   const { gen } = await holdfast.event('master.start', undefined, { after });
-  await waitFor(() => existsSync(`${holdfast.pidfile}.2`) && holdfast.workers(Number(gen)).length === 2, 20_000, 'a candidate that loads');
+  await waitFor(
+    () => existsSync(`${holdfast.pidfile}.2`) && holdfast.workers(Number(gen)).length === workers,
+    20_000,
+    'a candidate that loads',
+  );
   return { incumbent, slow, candidate: holdfast.pidIn('.2') };
 }
 
 /** The candidate is ready, and the incumbent is stopped and cannot say commit. */
-export async function holdReady(t: ExecutionContext, holdfast: Holdfast, releases: Releases): Promise<Held> {
-  const { incumbent, slow, candidate } = await holdLoading(holdfast, releases);
+export async function holdReady(t: ExecutionContext, holdfast: Holdfast, releases: Releases, workers = 2): Promise<Held> {
+  const { incumbent, slow, candidate } = await holdLoading(holdfast, releases, workers);
   await freeze(t, incumbent);
   slow.open();
   await holdfast.event('upgrade.ready', (line) => line.pid === candidate);
@@ -34,8 +38,8 @@ export async function holdReady(t: ExecutionContext, holdfast: Holdfast, release
 }
 
 /** The incumbent has said commit, and the candidate is stopped and has not read it. */
-export async function holdCommitted(t: ExecutionContext, holdfast: Holdfast, releases: Releases): Promise<Held> {
-  const held = await holdReady(t, holdfast, releases);
+export async function holdCommitted(t: ExecutionContext, holdfast: Holdfast, releases: Releases, workers = 2): Promise<Held> {
+  const held = await holdReady(t, holdfast, releases, workers);
   await freeze(t, held.candidate);
   const after = holdfast.log.length;
   thaw(held.incumbent);
