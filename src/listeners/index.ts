@@ -5,7 +5,7 @@ export { closeListener, removeSocketFile } from './close.js';
 export { decodeListeners, encodeListeners, type Inheritance } from './encode.js';
 export { holderOf } from './holder.js';
 export { inheritListener } from './inherit.js';
-export { listen } from './listen.js';
+export { isListening, listen } from './listen.js';
 export type { Listener, SocketFile } from './listener.js';
 export { type Match, matchListeners, type Overlap } from './match.js';
 export { type Bind, parseBind } from './parse.js';

@@ -5,6 +5,11 @@ import { complaint } from './complaints.js';
 import type { Listener } from './listener.js';
 import { publish } from './socket-file.js';
 
+/** Whether connections are queued there, whoever called listen(2). socket(7), SO_ACCEPTCONN */
+export function isListening(listener: Listener): boolean {
+  return libc.getOption(listener.fd, libc.C.SOL_SOCKET, libc.C.SO_ACCEPTCONN, 4).some((byte) => byte !== 0);
+}
+
 /**
  * From now on connections are queued; then a unix path is renamed into place, so that nobody who finds it is refused.
  * A second call only changes the backlog.

@@ -176,7 +176,8 @@ export class AsCandidate {
     const generation = this.#generation;
     generation.takeCharge();
     generation.predecessor?.send({ type: 'serving' });
-    if (!generation.predecessorAlive) {
+    if (generation.predecessorAlive) generation.dealListeners();
+    else {
       generation.dropPredecessor('gone');
       generation.completeListeners();
     }

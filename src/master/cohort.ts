@@ -60,6 +60,7 @@ export class Cohort {
       accepting: (worker) => this.#accepts(worker),
       leaving: (worker) => this.#left(worker),
       spent: (worker) => this.#reachedLimit(worker),
+      stopped: (worker) => this.#stopped(worker),
       end: (worker, end) => this.#ended(worker, end),
     };
   }
@@ -192,6 +193,12 @@ export class Cohort {
   #left(worker: WorkerProcess): void {
     if (this.#slots.get(worker.slot) !== worker) return worker.drain();
     if (!this.#departing.has(worker.slot)) this.#replace(worker, worker.acceptingFor >= HEALTHY);
+  }
+
+  /** Its siblings have what it had, and another one is started at once: its drain may take long. */
+  #stopped(worker: WorkerProcess): void {
+    this.deal();
+    this.#left(worker);
   }
 
   #reachedLimit(worker: WorkerProcess): void {

@@ -84,18 +84,24 @@ export class Generation {
     this.origin.keeper?.tell({ type: 'charge', pid: process.pid, generation: this.origin.generation });
   }
 
-  /** Nobody may return in this generation's place any more, without the sockets that it has bound beside those of the one before. */
+  /** In charge: let the workers accept on whatever listens by now. */
+  dealListeners(): void {
+    this.listeners?.refresh();
+    this.workers.deal();
+  }
+
+  /** Nobody may return in this generation's place any more, and so without the sockets that it has bound beside those of the one before. */
   completeListeners(): void {
-    const { listeners, log, origin, workers } = this;
+    const { listeners, log, origin } = this;
     if (!this.inCharge || listeners === undefined) return;
     try {
-      if (!listeners.complete(origin.settings.backlog)) return;
-      workers.deal();
-      for (const [address, { length: sockets }] of byAddress(listeners.all))
-        if (sockets > 1) log.info(null, `${address} has ${sockets} sockets by now`, { address, sockets });
+      if (listeners.complete(origin.settings.backlog))
+        for (const [address, { length: sockets }] of byAddress(listeners.all))
+          log.info(null, `${address} has ${sockets} socket${sockets === 1 ? '' : 's'} by now`, { address, sockets });
     } catch (error) {
       log.warning(null, messageOf(error));
     }
+    this.dealListeners();
   }
 
   /** Log what the pidfile says now. */

@@ -5,10 +5,10 @@ import {
   allowBeside,
   bindAll,
   closeListener,
+  isListening,
   type Listener,
   listen,
   matchListeners,
-  mayHaveBeside,
   parseBind,
   queueLength,
   removeSocketFile,
@@ -17,35 +17,34 @@ import {
 import type { Log } from '../log/log.js';
 import type { Settings } from '../settings/index.js';
 import { type Deal, deal, type Layout } from './deal.js';
-import { byAddress, isTcp, lacking, sayShared, socketsEach, withOthers } from './own-sockets.js';
+import { divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
 
 const QUEUE_POLL = 5;
 /** For connections that go on coming to an address that is given up. Milliseconds. */
 const QUEUE_LIMIT = 1_000;
 
-type SocketSettings = Pick<Settings, 'bind' | 'reusePort' | 'workers'>;
-
 export class ListenerSet {
   #adopted: readonly Listener[];
   #bound: readonly Listener[];
   /**
-   * Bound beside adopted ones, and not listening yet: they would have their share of the connections, and the generation before could
-   * return without them.
+   * Bound beside adopted ones. They listen when nobody may return without them any more: from then on they have their share of the connections.
+   * Adopted ones may be in that state, too, when the generation before is not alone yet.
    */
   #fresh: readonly Listener[];
   /** Whether each worker has sockets of its own. */
   readonly #divided: boolean;
-  #layout: Layout;
+  /** Nobody accepts on what does not listen: that would make it listen. */
+  #layout: Layout = { shared: [], groups: [] };
   #open = true;
 
   /** Throws HoldfastError: in use, not permitted, nonsense. */
-  static async settle(settings: SocketSettings, base: string, inherited: readonly Listener[], log: Log): Promise<ListenerSet> {
+  static async settle(settings: Settings, base: string, inherited: readonly Listener[], log: Log): Promise<ListenerSet> {
     const wanted = await resolveBinds(settings.bind.map(parseBind), base);
     const match = matchListeners(inherited, wanted);
     const { listeners, warnings } = await bindAll(match.bind, match.overlaps);
     for (const listener of match.drop) closeListener(listener);
     for (const warning of warnings) log.warning(null, warning);
-    if (!mayDivide(settings, log)) {
+    if (!divides(settings.reusePort, log)) {
       sayShared(match.adopt, log);
       return new ListenerSet(match.adopt, listeners, [], false);
     }
@@ -58,7 +57,6 @@ export class ListenerSet {
     this.#bound = bound;
     this.#fresh = fresh;
     this.#divided = divided;
-    this.#layout = this.#layOut();
   }
 
   get all(): readonly Listener[] {
@@ -70,9 +68,10 @@ export class ListenerSet {
     return deal(this.#layout, slots);
   }
 
-  #layOut(): Layout {
-    const served = [...this.#adopted, ...this.#bound];
-    return this.#divided ? layoutOf(served) : { shared: served.map((_, position) => position), groups: [] };
+  /** Take into account what listens by now. */
+  refresh(): void {
+    if (!this.#open) return;
+    this.#layout = layoutOf(this.all, this.#divided);
   }
 
   get positions(): readonly number[] {
@@ -102,21 +101,19 @@ export class ListenerSet {
   /** From now on connections to the new addresses are queued. Throws HoldfastError. */
   listen(backlog: number): void {
     for (const listener of this.#bound) listen(listener, backlog);
+    this.refresh();
   }
 
   /**
    * No other generation may return any more: from now on the kernel divides the connections between all sockets, and the next generation
-   * may add to those that were bound without --reuse-port. True when that changes who accepts where. Throws HoldfastError.
+   * may add to those that were bound without --reuse-port. True when some did not listen before. Throws HoldfastError.
    */
   complete(backlog: number): boolean {
     if (!this.#open || !this.#divided) return false;
     for (const listener of this.#adopted) if (isTcp(listener)) allowBeside(listener);
-    const fresh = this.#fresh;
-    for (const listener of fresh) listen(listener, backlog);
-    this.#bound = [...this.#bound, ...fresh];
-    this.#fresh = [];
-    this.#layout = this.#layOut();
-    return fresh.length > 0;
+    const silent = this.all.filter((listener) => !isListening(listener));
+    for (const listener of silent) listen(listener, backlog);
+    return silent.length > 0;
   }
 
   /** Resolves when nothing waits on the listeners at these positions, or after a second. */
@@ -135,7 +132,7 @@ export class ListenerSet {
     this.#adopted = this.#adopted.filter((listener) => !dropped.has(listener));
     this.#bound = this.#bound.filter((listener) => !dropped.has(listener));
     this.#fresh = this.#fresh.filter((listener) => !dropped.has(listener));
-    this.#layout = this.#layOut();
+    this.refresh();
   }
 
   /** Give the descriptors up; whoever else holds them goes on. */
@@ -152,22 +149,6 @@ export class ListenerSet {
       if (listener !== undefined) removeSocketFile(listener);
     }
   }
-}
-
-/** Elsewhere the last socket that listens gets everything. */
-function mayDivide({ reusePort }: SocketSettings, log: Log): boolean {
-  if (reusePort && process.platform !== 'linux')
-    log.warning(null, '--reuse-port is ignored: only Linux divides connections between sockets; the workers share one');
-  return reusePort && process.platform === 'linux';
-}
-
-function layoutOf(listeners: readonly Listener[]): Layout {
-  const position = (listener: Listener) => listeners.indexOf(listener);
-  const divided = listeners.filter(mayHaveBeside);
-  return {
-    shared: listeners.filter((listener) => !divided.includes(listener)).map(position),
-    groups: [...byAddress(divided).values()].map((those) => those.map(position)),
-  };
 }
 
 /** What a candidate that was killed has left of its new unix sockets, under either name. */

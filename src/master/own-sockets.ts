@@ -1,9 +1,28 @@
 /** A socket for each worker on one address (master, --reuse-port). */
-import { allowBeside, bindBeside, type Listener, mayHaveBeside } from '../listeners/index.js';
+import { allowBeside, bindBeside, isListening, type Listener, mayHaveBeside } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
+import type { Layout } from './deal.js';
 
 /** Over all addresses: each worker inherits them all, and HOLDFAST_FDS names them all. */
 const MOST_SOCKETS = 1_024;
+
+/** Elsewhere the last socket that listens gets everything. */
+export function divides(reusePort: boolean, log: Log): boolean {
+  if (reusePort && process.platform !== 'linux')
+    log.warning(null, '--reuse-port is ignored: only Linux divides connections between sockets; the workers share one');
+  return reusePort && process.platform === 'linux';
+}
+
+/** Of those that listen: whoever accepted on another one would make it listen. `divided`: where an address has several, each is somebody's own. */
+export function layoutOf(all: readonly Listener[], divided: boolean): Layout {
+  const served = all.filter(isListening);
+  const own = divided ? served.filter(mayHaveBeside) : [];
+  const position = (listener: Listener) => all.indexOf(listener);
+  return {
+    shared: served.filter((listener) => !own.includes(listener)).map(position),
+    groups: [...byAddress(own).values()].map((those) => those.map(position)),
+  };
+}
 
 /** The listeners of each address, in order. */
 export function byAddress(listeners: readonly Listener[]): ReadonlyMap<string, readonly Listener[]> {

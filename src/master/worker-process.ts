@@ -27,6 +27,8 @@ export interface WorkerListener {
   leaving(worker: WorkerProcess): void;
   /** It has reached a limit of its own, and waits for our word, however long that takes. */
   spent(worker: WorkerProcess): void;
+  /** It stopped accepting without our word. */
+  stopped(worker: WorkerProcess): void;
   end(worker: WorkerProcess, end: WorkerEnd): void;
 }
 
@@ -215,7 +217,10 @@ export class WorkerProcess {
         if (this.#state === 'accepting') this.#listener.spent(this);
         return;
       case 'draining':
-        if (this.#state !== 'draining') this.#draining();
+        if (this.#state === 'draining') return;
+        this.#why ??= 'stopped accepting by itself';
+        this.#draining();
+        this.#listener.stopped(this);
         return;
       case 'alive':
       case 'farewell':

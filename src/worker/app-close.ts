@@ -1,5 +1,21 @@
-/** In the worker, while it drains: an app that closes its own server would cut idle connections. It is held until they are gone. */
+/** In the worker: an app that closes its own server would cut idle connections, and leave those that wait in the worker's own socket to nobody. */
 import type { Server } from './connections.js';
+
+/**
+ * Until the worker drains: have `closed` called in place of the server's `close`, with what that was to call. Returns what gives it back.
+ * With --reuse-port a worker that lives and does not accept must be known to its master.
+ */
+export function hearAppClose(server: Server, closed: (callback: () => void) => void): () => void {
+  const own = Object.getOwnPropertyDescriptor(server, 'close');
+  server.close = (callback?: unknown): Server => {
+    closed(typeof callback === 'function' ? () => callback.call(server) : () => {});
+    return server;
+  };
+  return () => {
+    if (own === undefined) Reflect.deleteProperty(server, 'close');
+    else Object.defineProperty(server, 'close', own);
+  };
+}
 
 /** Hold `close`, `closeIdleConnections` and `closeAllConnections`. Returns what gives them back and runs the callbacks of `close`. */
 export function holdAppClose(server: Server): () => void {

@@ -7,6 +7,7 @@ import { type Boot, DRAIN_PATIENCE, type FromWorker, TO_WORKER, type ToWorker, W
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import { type Log, type LogOptions, openLog } from '../log/log.js';
 import { type Acceptors, listenOn } from './acceptors.js';
+import { hearAppClose } from './app-close.js';
 import { type Connections, trackConnections } from './connections.js';
 import { drain, drainLimit } from './drain.js';
 import type { HeldSignals } from './held-signals.js';
@@ -38,6 +39,9 @@ export class Worker {
   #loaded: Loaded | undefined;
   #accepting: Promise<void> | undefined;
   #acceptors: Acceptors | undefined;
+  /** What the app wants to have called when its server is closed. */
+  readonly #closing: (() => void)[] = [];
+  #giveBackClose = (): void => {};
   #watched = false;
   #leaving = false;
   #heartbeat: NodeJS.Timeout | undefined;
@@ -101,6 +105,10 @@ export class Worker {
 
   async #accept({ app, boot, connections, log, copy }: Loaded, positions = allOf(boot)): Promise<void> {
     this.#acceptors = await listenOn(app.server, positions.map(descriptorAt), boot.backlog, copy);
+    this.#giveBackClose = hearAppClose(app.server, (callback) => {
+      this.#closing.push(callback);
+      this.#leave();
+    });
     // libuv asks the kernel for connections from its next poll on, and the worker before this one must not stop until then. We come from
     // a poll: the first immediate follows that one, the second the next.
     await setImmediate();
@@ -158,6 +166,8 @@ export class Worker {
       destroyed,
       durationMs: Math.round(durationMs),
     });
+    this.#giveBackClose();
+    for (const callback of this.#closing) process.nextTick(callback);
     this.#letGo();
     await this.#signals.release(deadlineMs - durationMs);
     log.flush();

@@ -15,6 +15,8 @@ import { freeze, thaw } from '../support/signals.js';
 import { waitFor } from '../support/wait.js';
 
 const KEEP_ALIVE = 5_000;
+/** So that a drain under load does not take long. */
+const BRIEF = 1_000;
 const drained = (holdfast: Holdfast, workers: number) =>
   waitFor(() => holdfast.processes().length === 1 + workers, 40_000, `one master and ${workers} workers alone`);
 
@@ -158,6 +160,46 @@ test('what waits in the socket of a worker that is killed is served by its sibli
   );
 });
 
+test('an app that closes its own server and lives on leaves no connection waiting, and is replaced', async (t) => {
+  const releases = new Releases(t);
+  const closing = `import { createServer } from 'node:http';
+    import full from './full.js';
+    const server = createServer((req, res) => {
+      if (req.url === '/close') server.close(() => console.log('closed ' + process.pid));
+      full(req, res);
+    });
+    setInterval(() => {}, 1_000);
+    export default server;`;
+  releases.point(releases.add(closing));
+  const args = ['--reuse-port', '-w', '2', '--graceful-timeout', '2'];
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args });
+  const long = ask(holdfast.target, '/slow?ms=1000');
+  const { worker } = await closeOne(holdfast);
+  for (let asked = 0; asked < 40; asked += 1) t.not(String((await ask(holdfast.target)).headers['x-worker']), worker);
+  t.is((await long).body, 'slow\n');
+  await waitFor(() => holdfast.stdout.includes(`closed ${worker}\n`), 10_000, 'the app to hear that its server is closed');
+  await holdfast.event('worker.exit', (line) => String(line['worker']) === worker);
+  await waitFor(() => holdfast.workers().length === 2, 10_000, 'another one');
+});
+
+/** The worker that got it. */
+async function closeOne(holdfast: Holdfast): Promise<{ readonly worker: string }> {
+  const { headers } = await ask(holdfast.target, '/close');
+  const worker = String(headers['x-worker']);
+  await holdfast.event('drain.start', (line) => String(line.pid) === worker);
+  return { worker };
+}
+
+test('a stop closes every socket at once, whoever still drains', async (t) => {
+  const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2'] });
+  const long = ask(holdfast.target, '/slow?ms=2000');
+  await ask(holdfast.target);
+  holdfast.signal('SIGTERM');
+  await sockets(holdfast, 0);
+  t.true(holdfast.workers().length > 0);
+  t.is((await long).body, 'slow\n');
+});
+
 test('twelve upgrades with a socket for each worker grow nothing, and a roll-back leaves the same descriptors', async (t) => {
   const releases = new Releases(t);
   const args = ['--reuse-port', '-w', '2', '-b', '127.0.0.1:0', '-b', '[::1]:0'];
@@ -189,11 +231,11 @@ test('a second instance is refused, as without it', async (t) => {
 });
 
 test('between a generation without it and one with it nothing is lost, either way', async (t) => {
-  const { holdfast, next } = await startScaled(t, '-w 2');
+  const { holdfast, next } = await startScaled(t, '--keep-alive 1 -w 2');
   const load = await startLoad(t, {
     target: holdfast.target,
     mix: { short: 4, hot: 2, keepAlive: 4, slow: 2, halfHead: 2 },
-    keepAliveTimeoutMs: KEEP_ALIVE,
+    keepAliveTimeoutMs: BRIEF,
   });
   await load.warm(5);
   for (const [args, count] of [
@@ -202,7 +244,7 @@ test('between a generation without it and one with it nothing is lost, either wa
     ['-w 2', 3],
     ['--reuse-port -w 4', 4],
   ] as const) {
-    next.write(args);
+    next.write(`--keep-alive 1 ${args}`);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await load.mark();
     await load.answeredAtLeast(200);
@@ -220,15 +262,19 @@ const expected = [/the candidate gives up/, /upgrade\.rollback/, /died/];
 /** Two workers, and four in the next generation; under load, of which nothing may fail. */
 async function growing(t: ExecutionContext, act: (holdfast: Holdfast, releases: Releases, next: Launcher) => Promise<void>): Promise<void> {
   const releases = new Releases(t, 2);
-  const { holdfast, next } = await startScaled(t, '--reuse-port -w 2', { app: releases.app, cwd: releases.current, allowErrors: expected });
+  const { holdfast, next } = await startScaled(t, '--keep-alive 1 --reuse-port -w 2', {
+    app: releases.app,
+    cwd: releases.current,
+    allowErrors: expected,
+  });
   const load = await startLoad(t, {
     target: holdfast.target,
     mix: { short: 6, keepAlive: 4, slow: 2 },
-    keepAliveTimeoutMs: KEEP_ALIVE,
+    keepAliveTimeoutMs: BRIEF,
     shortPerSecond: 500,
   });
   await load.warm(5);
-  next.write('--reuse-port -w 4');
+  next.write('--keep-alive 1 --reuse-port -w 4');
   await act(holdfast, releases, next);
   await load.mark();
   await load.answeredAtLeast(200);
