@@ -192,12 +192,33 @@ async function closeOne(holdfast: Holdfast): Promise<{ readonly worker: string }
 
 test('a stop closes every socket at once, whoever still drains', async (t) => {
   const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2'] });
-  const long = ask(holdfast.target, '/slow?ms=2000');
+  const long = pending(holdfast, 4_000);
   await ask(holdfast.target);
   holdfast.signal('SIGTERM');
   await sockets(holdfast, 0);
-  t.true(holdfast.workers().length > 0);
-  t.is((await long).body, 'slow\n');
+  t.false(long.ended);
+  t.is(await long.body, 'slow\n');
+});
+
+/** A request that takes so many milliseconds, and whether it is answered yet. */
+function pending(holdfast: Holdfast, ms: number): { readonly body: Promise<string>; ended: boolean; worker: string } {
+  const answer = ask(holdfast.target, `/slow?ms=${ms}`);
+  const found = { ended: false, worker: '', body: answer.then(({ body }) => body) };
+  void answer.then(({ headers }) => Object.assign(found, { ended: true, worker: String(headers['x-worker']) }));
+  return found;
+}
+
+test('what a worker had that TTOU takes away is served by those who stay, while it still drains', async (t) => {
+  const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2'] });
+  const second = String(holdfast.workers()[1]?.pid);
+  const long = Array.from({ length: 12 }, () => pending(holdfast, 5_000));
+  await ask(holdfast.target);
+  holdfast.signal('SIGTTOU');
+  await holdfast.event('drain.start', (line) => String(line.pid) === second);
+  for (let asked = 0; asked < 40; asked += 1) t.not((await ask(holdfast.target)).headers['x-worker'], second);
+  t.true(long.every(({ ended }) => !ended));
+  await Promise.all(long.map(({ body }) => body));
+  t.true(long.some(({ worker }) => worker === second));
 });
 
 test('twelve upgrades with a socket for each worker grow nothing, and a roll-back leaves the same descriptors', async (t) => {
@@ -324,6 +345,26 @@ test('a new incumbent with more workers that is killed while the retiree drains 
     t.is((await long).body, 'slow\n');
     t.is(listeningSockets(holdfast.port), 2);
     t.false(existsSync(`${holdfast.pidfile}.oldbin`));
+  });
+});
+
+test('a candidate beside its incumbent accepts on nothing that the incumbent does not accept on, and takes nothing along', async (t) => {
+  await growing(t, async (holdfast, _releases, next) => {
+    const long = pending(holdfast, 8_000);
+    await ask(holdfast.target);
+    next.write('--keep-alive 1 --reuse-port -w 4 --upgrade manual');
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+    const after = holdfast.log.length;
+    holdfast.signal('SIGUSR2');
+    const { candidate } = await holdfast.event('upgrade.ready', (line) => line['candidate'] !== undefined, { after });
+    t.is(listeningSockets(holdfast.port), 2);
+    t.false(long.ended);
+    process.kill(Number(candidate), 'SIGTERM');
+    await holdfast.event('upgrade.rollback', undefined, { after });
+    t.is(await long.body, 'slow\n');
+    await drained(holdfast, 4);
+    await sockets(holdfast, 4);
+    for (let asked = 0; asked < 40; asked += 1) t.is((await ask(holdfast.target, '/', 5_000)).status, 200);
   });
 });
 
