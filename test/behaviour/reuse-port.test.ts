@@ -102,6 +102,7 @@ class Asked {
     this.#socket = connect(port, '127.0.0.1', () => this.#socket.write('GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n'));
     t.teardown(() => this.#socket.destroy());
     this.answer = new Promise((resolve, reject) => {
+      this.#socket.setTimeout(20_000, () => this.#socket.destroy(new Error('nobody answers')));
       this.#socket.once('error', reject);
       this.#socket.once('data', (head: Buffer) => {
         this.worker = Number(/^x-worker: (\d+)/im.exec(head.toString())?.[1]);
@@ -171,12 +172,14 @@ test('an app that closes its own server and lives on leaves no connection waitin
     setInterval(() => {}, 1_000);
     export default server;`;
   releases.point(releases.add(closing));
-  const args = ['--reuse-port', '-w', '2', '--graceful-timeout', '2'];
+  const args = ['--reuse-port', '-w', '2'];
   const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args });
-  const long = ask(holdfast.target, '/slow?ms=1000');
+  const long = Array.from({ length: 12 }, () => pending(holdfast, 5_000));
   const { worker } = await closeOne(holdfast);
-  for (let asked = 0; asked < 40; asked += 1) t.not(String((await ask(holdfast.target)).headers['x-worker']), worker);
-  t.is((await long).body, 'slow\n');
+  for (let asked = 0; asked < 40; asked += 1) t.not((await ask(holdfast.target)).headers['x-worker'], worker);
+  t.true(long.every(({ ended }) => !ended));
+  for (const { body } of long) t.is(await body, 'slow\n');
+  t.true(long.some((each) => each.worker === worker));
   await waitFor(() => holdfast.stdout.includes(`closed ${worker}\n`), 10_000, 'the app to hear that its server is closed');
   await holdfast.event('worker.exit', (line) => String(line['worker']) === worker);
   await waitFor(() => holdfast.workers().length === 2, 10_000, 'another one');
