@@ -1,13 +1,12 @@
 /** The log: one line per thing that happened, JSON or, on a terminal, text (any role). */
 import { isatty } from 'node:tty';
-import { type Logger, pino, stdTimeFunctions } from 'pino';
 import type { LogLevel } from '../settings/index.js';
 import type { Event } from './events.js';
+import { lineOf } from './line.js';
 import { Sink } from './sink.js';
 import { textOf } from './terminal.js';
 
-/** Numbers as pino has them for their likes; they are not in the log. */
-const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warning: 40, error: 50, critical: 60 };
+const GRAVITY: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warning: 40, error: 50, critical: 60 };
 
 export interface Bindings {
   readonly role: 'master' | 'worker' | 'launcher';
@@ -46,12 +45,10 @@ interface Target {
 export class Log {
   readonly #target: Target;
   readonly #bindings: object;
-  readonly #pino: Logger<LogLevel, true>;
 
   constructor(target: Target, bindings: object) {
     this.#target = target;
     this.#bindings = bindings;
-    this.#pino = writer(target, bindings);
   }
 
   /** Whether its lines are seen where standard output is a terminal. */
@@ -101,21 +98,9 @@ export class Log {
   }
 
   #write(level: LogLevel, event: Event | null, msg: string, fields: Fields | undefined): void {
-    this.#pino[level](event === null ? { ...fields } : { event, ...fields }, msg);
+    const { sink, level: least, text } = this.#target;
+    if (GRAVITY[level] < GRAVITY[least]) return;
+    const line = lineOf(level, Date.now(), this.#bindings, event === null ? { ...fields } : { event, ...fields }, msg);
+    sink.write(text === undefined ? line : text(line));
   }
-}
-
-function writer({ sink, level, text }: Target, bindings: object): Logger<LogLevel, true> {
-  const write = text === undefined ? (line: string) => sink.write(line) : (line: string) => sink.write(text(line));
-  return pino(
-    {
-      base: bindings,
-      level,
-      customLevels: LEVELS,
-      useOnlyCustomLevels: true,
-      timestamp: stdTimeFunctions.isoTime,
-      formatters: { level: (label) => ({ level: label }) },
-    },
-    { write },
-  );
 }
