@@ -1,12 +1,13 @@
 /** In the worker: which connections are open, and the latest exchange on each. A request costs 40 ns. */
 import { subscribe } from 'node:diagnostics_channel';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
-import { Server as HttpsServer } from 'node:https';
+import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { acceptedSocketOf } from '../sys/http-socket.js';
+import { isHttpsServer } from './https-server.js';
 
 /** A server that speaks HTTP/1.1. */
 export type Server = HttpServer | HttpsServer;
@@ -53,7 +54,7 @@ export class Connections {
   onEmpty: (() => void) | undefined;
 
   constructor(readonly server: Server) {
-    this.secure = server instanceof HttpsServer;
+    this.secure = isHttpsServer(server);
     server.prependListener('connection', (socket: Socket) => this.#accept(socket));
     // Before http's own listener: it emits what the first bytes hold from within the handshake's last callback.
     if (this.secure) server.prependListener('secureConnection', (socket: TLSSocket) => this.#secure(socket));

@@ -2,5 +2,4 @@
 import { holdSignals } from './held-signals.js';
 
 const signals = holdSignals();
-const { Worker } = await import('./worker.js');
-new Worker(signals);
+void import('./worker.js').then(({ Worker }) => new Worker(signals));

@@ -1,10 +1,10 @@
 /** In the worker, before it accepts: asks the app a question without any port, over a pair of streams that looks like a connection. */
 import { get, type Server as HttpServer } from 'node:http';
-import { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
 import { type Duplex, duplexPair } from 'node:stream';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import type { Server } from './connections.js';
+import { isHttpsServer } from './https-server.js';
 
 export interface ProbeOptions {
   /** Milliseconds for the whole answer. */
@@ -28,7 +28,7 @@ export async function probe(server: Server, path: string, options: ProbeOptions)
 }
 
 function present(server: Server, socket: Duplex): void {
-  const secure = server instanceof HttpsServer;
+  const secure = isHttpsServer(server);
   // Behind TLS http takes its sockets from this event, after the handshake that a probe has no use for.
   (server as HttpServer).emit(secure ? 'secureConnection' : 'connection', disguised(socket, secure));
 }

@@ -1,7 +1,8 @@
 /** What can be served: request listeners and http servers. */
 import { createServer, Server as HttpServer, type RequestListener } from 'node:http';
-import { Server as HttpsServer } from 'node:https';
+import type { Server as HttpsServer } from 'node:https';
 import { Server as NetServer } from 'node:net';
+import { isHttpsServer } from './https-server.js';
 
 export interface App {
   /** Does not listen yet. */
@@ -26,7 +27,7 @@ export function serverFor(value: unknown): App | undefined {
 }
 
 function isServer(value: unknown): value is HttpServer | HttpsServer {
-  return value instanceof HttpServer || value instanceof HttpsServer;
+  return value instanceof HttpServer || isHttpsServer(value);
 }
 
 /** Express and connect have three parameters. */

@@ -1,5 +1,5 @@
-/** In the worker, when the app does not parse: where. */
-import { spawnSync } from 'node:child_process';
+/** In the worker, when the app does not parse: where. What it takes to find out is loaded only then. */
+import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 
 /** Walks the relative imports, executing nothing. The error is left uncaught: Node prints the position only then. */
@@ -29,6 +29,7 @@ export function syntaxPosition(error: SyntaxError, url: string): string | undefi
 }
 
 function walk(url: string): string {
+  const { spawnSync } = createRequire(import.meta.url)('node:child_process') as typeof import('node:child_process');
   const args = ['--experimental-vm-modules', '--no-warnings', '-e', WALK, url];
   return spawnSync(process.execPath, args, { encoding: 'utf8', timeout: 5000, stdio: ['ignore', 'ignore', 'pipe'], env: {} }).stderr ?? '';
 }

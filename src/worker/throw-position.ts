@@ -1,7 +1,7 @@
 /** In the worker, when the app throws while it is loaded: where. */
 import { fileURLToPath } from 'node:url';
 
-const OURS = fileURLToPath(new URL('.', import.meta.url));
+const OURS = fileURLToPath(new URL('..', import.meta.url));
 
 /** `FILE:LINE` of the first frame of the error's stack that is neither Node's nor ours; undefined where there is none. */
 export function throwPosition(error: unknown): string | undefined {

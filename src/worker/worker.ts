@@ -18,7 +18,6 @@ import { startWatchdog } from './watchdog.js';
 
 /** What a worker that serves nobody may take to leave when its lease ends. Milliseconds. */
 const UNREADY_LIMIT = 1_000;
-
 /** Characters of what an app says when it fails. */
 const LONGEST = 8_000;
 /** What a substitute may take until it accepts. Milliseconds. */
@@ -35,6 +34,7 @@ interface Loaded {
 
 export class Worker {
   readonly #signals: HeldSignals;
+  readonly #watchdog = startWatchdog({ order: WORKER_FDS.abort, lease: WORKER_FDS.lease, limit: UNREADY_LIMIT });
   readonly #channel: Channel<ToWorker, FromWorker>;
   #loaded: Loaded | undefined;
   #accepting: Promise<void> | undefined;
@@ -42,18 +42,23 @@ export class Worker {
   /** What the app wants to have called when its server is closed. */
   readonly #closing: (() => void)[] = [];
   #giveBackClose = (): void => {};
-  #watched = false;
+  /** It knows what it is to be. */
+  #told = false;
   #leaving = false;
   #heartbeat: NodeJS.Timeout | undefined;
   #endLimits = (): void => {};
 
   constructor(signals: HeldSignals) {
     this.#signals = signals;
-    // The end of the channel says nothing: our master may be dead, and another one may want us to go on. The lease decides, once it is watched.
+    this.#watchdog.leaseEnded.then(
+      () => this.#leave(),
+      (error: unknown) => this.#unwatched(error),
+    );
+    // The end of the channel says nothing: our master may be dead, and another one may want us to go on. The lease decides.
     this.#channel = new Channel<ToWorker, FromWorker>(WORKER_FDS.channel, TO_WORKER, {
       message: (message) => this.#hear(message),
       end: () => {
-        if (!this.#watched) process.exit(EXIT.failed);
+        if (!this.#told) process.exit(EXIT.failed);
       },
     });
     signals.onStop((signal) => (signal === 'SIGTERM' ? this.#askToLeave() : process.exit(EXIT.ok)));
@@ -83,9 +88,7 @@ export class Worker {
 
   async #boot(boot: Boot): Promise<void> {
     process.title = `holdfast: worker [${boot.name}] gen ${boot.generation} slot ${boot.slot}`;
-    const watch = { order: WORKER_FDS.abort, lease: WORKER_FDS.lease, limit: UNREADY_LIMIT };
-    const watchdog = await startWatchdog(watch, () => this.#leave());
-    this.#watched = true;
+    this.#told = true;
     const app = await loadApp(boot.app, boot.cwd);
     if (boot.keepAliveAsked || app.ours) promise(app.server, boot.keepAlive);
     const connections = trackConnections(app.server);
@@ -99,7 +102,7 @@ export class Worker {
     const limit = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
     if (limit > boot.gracefulTimeout)
       log.info(null, `a drain may take ${limit / 1000} s, for the keep-alive timeout is longer than --graceful-timeout`);
-    watchdog.allow(limit + DRAIN_PATIENCE);
+    this.#watchdog.allow(limit + DRAIN_PATIENCE);
     this.#channel.send({ type: 'ready', drainLimit: limit });
   }
 
@@ -134,6 +137,13 @@ export class Worker {
     if (this.#acceptors === undefined || !this.#channel.open) return this.#leave();
     this.#channel.send({ type: 'leaving' });
     setTimeout(() => this.#leave(), SUBSTITUTE_LIMIT).unref();
+  }
+
+  /** Nobody would end it, were it stuck. */
+  #unwatched(error: unknown): void {
+    if (this.#loaded === undefined) return this.#fail(error);
+    this.#loaded.log.warning(null, `the watchdog has ended: ${messageOf(error)}; this worker asks to be replaced`);
+    this.#askToLeave();
   }
 
   /** The only way out, however it was ordered. */

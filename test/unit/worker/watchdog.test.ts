@@ -12,7 +12,8 @@ async function watched(
     import { writeSync } from 'node:fs';
     import { execFileSync } from 'node:child_process';
     import { startWatchdog } from '#src/worker/watchdog.js';
-    const watchdog = await startWatchdog({ order: 3, lease: 4, limit: 1000 }, () => writeSync(1, 'lease ended\\n'));
+    const watchdog = startWatchdog({ order: 3, lease: 4, limit: 1000 });
+    watchdog.leaseEnded.then(() => writeSync(1, 'lease ended\\n'));
     theApp();
     function stuck() { writeSync(1, 'stuck\\n'); }
     function theApp() { ${then} }`;
@@ -40,7 +41,7 @@ for (const [what, loop] of Object.entries(loops)) {
     order.write('!');
     const [, signal] = await once(child, 'close');
     t.is(signal, 'SIGABRT');
-    t.regex(stack(), /^theApp \(.*:8\)$/m);
+    t.regex(stack(), /^theApp \(.*:9\)$/m);
   });
 }
 

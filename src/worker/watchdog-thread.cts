@@ -1,9 +1,19 @@
-/** In a thread of the worker, idle until the master's byte or the end of the lease. The main thread cannot be asked: everything here is done at once. */
-import { writeSync } from 'node:fs';
-import { Session } from 'node:inspector';
-import { Socket } from 'node:net';
-import { parentPort, workerData } from 'node:worker_threads';
-import type { Watch } from './watchdog.js';
+/**
+ * In a thread of the worker, idle until the master's byte or the end of the lease. The main thread cannot be asked: everything here is done at
+ * once. CommonJS, and the inspector only when it is needed: a thread that has to set up ES modules first takes a quarter longer to start.
+ */
+import fs = require('node:fs');
+import net = require('node:net');
+import threads = require('node:worker_threads');
+
+/** What the thread is given. */
+export interface Watch {
+  /** A socket to the master: a byte on it is the order to abort, and the stack is written back to it. Its end is no order. */
+  readonly order: number;
+  /** The reading end of the lease, which nobody else may read: when it ends, the worker has `limit` milliseconds to be gone. */
+  readonly lease: number;
+  readonly limit: number;
+}
 
 interface Frame {
   readonly functionName: string;
@@ -13,27 +23,26 @@ interface Frame {
 
 /** Milliseconds after which the process is aborted without a stack. */
 const PATIENCE = 1000;
-const watch = workerData as Watch;
+const watch = threads.workerData as Watch;
 let { limit } = watch;
 let deadline: NodeJS.Timeout | undefined;
 
-const order = new Socket({ fd: watch.order, readable: true, writable: false });
+const order = new net.Socket({ fd: watch.order, readable: true, writable: false });
 order.on('error', () => {});
 order.once('data', dumpAndAbort);
 
-const lease = new Socket({ fd: watch.lease, readable: true, writable: false });
+const lease = new net.Socket({ fd: watch.lease, readable: true, writable: false });
 lease.on('error', () => {});
 lease.once('end', () => {
-  parentPort?.postMessage('lease ended');
+  threads.parentPort?.postMessage('lease ended');
   arm();
 });
 lease.resume();
 
-parentPort?.on('message', (allowed: number) => {
+threads.parentPort?.on('message', (allowed: number) => {
   limit = allowed;
   if (deadline !== undefined) arm();
 });
-parentPort?.postMessage('watching');
 
 function arm(): void {
   clearTimeout(deadline);
@@ -53,6 +62,7 @@ function dumpAndAbort(): void {
 
 function askMainThread(): void {
   const urls = new Map<string, string>();
+  const { Session } = require('node:inspector') as typeof import('node:inspector');
   const session = new Session();
   session.connectToMainThread();
   session.on('Debugger.scriptParsed', ({ params }) => urls.set(params.scriptId, params.url));
@@ -68,7 +78,7 @@ function lineOf({ functionName, url, location }: Frame, urls: ReadonlyMap<string
 
 function abort(stack: readonly string[]): void {
   try {
-    writeSync(watch.order, stack.join('\n'));
+    fs.writeSync(watch.order, stack.join('\n'));
   } finally {
     // Not process.abort(), which a thread does not have. The default action: no listener could run.
     process.kill(process.pid, 'SIGABRT');
