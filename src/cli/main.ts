@@ -1,5 +1,4 @@
 /** The entry: handlers first, everything else after them. */
 import { deliverSignals } from './trap.js';
 
-const { run } = await import('./run.js');
-await run(deliverSignals);
+void import('./run.js').then(({ run }) => run(deliverSignals));

@@ -1,5 +1,6 @@
 /** From the command line to a role: keeper or master. The only file that ends the process. */
 import { readFileSync } from 'node:fs';
+import { isatty } from 'node:tty';
 import { EXIT, HoldfastError } from '../errors.js';
 import { complain } from '../log/complain.js';
 import { type Command, readCommand } from '../master/command.js';
@@ -40,8 +41,9 @@ function blocksUsr1(): boolean {
 /** Where somebody relies on the first process, and not below a keeper or in the place of another master already. */
 function wantsKeeper(settings: Settings): boolean {
   const { HOLDFAST_KEEPER: kept, HOLDFAST_HANDOVER: handedOver } = process.env;
-  const terminal = process.stdin.isTTY || process.stdout.isTTY || process.stderr.isTTY;
-  return (terminal || isWatched(settings)) && kept === undefined && handedOver === undefined;
+  if (kept !== undefined || handedOver !== undefined) return false;
+  // By number: process.stdin would be made, and begin to read, by being asked.
+  return isWatched(settings) || [0, 1, 2].some((fd) => isatty(fd));
 }
 
 /** By a parent, or by the kernel: the end of process 1 is the end of its container. */

@@ -1,5 +1,4 @@
 /** From settings to addresses: names are looked up, paths made absolute (master). */
-import { lookup } from 'node:dns/promises';
 import { resolve } from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 import { type Address, formatAddress, tcpAddress } from './address.js';
@@ -31,6 +30,8 @@ async function resolveBind(bind: Bind, base: string): Promise<readonly Address[]
 }
 
 async function lookUp(host: string, port: number, setting: string): Promise<readonly Address[]> {
+  // Loaded here, for most settings name no host, and the resolver sets itself up at once.
+  const { lookup } = await import('node:dns/promises');
   const found = await lookup(host, { all: true, verbatim: true }).catch((cause: NodeJS.ErrnoException) => {
     throw new HoldfastError(`cannot bind ${setting}: ${reason(host, cause.code)}`, EXIT.failed, { cause });
   });

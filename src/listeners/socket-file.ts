@@ -1,5 +1,4 @@
 /** A unix socket's way onto its path: bound beside it, renamed over it when it listens, removed if it is still ours (master). */
-import { randomBytes } from 'node:crypto';
 import { type BigIntStats, closeSync, lchownSync, lstatSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { bind, connect, groupId, setNonBlocking, socket, userId } from '../sys/libc.js';
@@ -10,7 +9,6 @@ import { boundNames, holderOf } from './holder.js';
 import type { SocketFile } from './listener.js';
 import { encodeName, familyOf } from './socket-name.js';
 
-const TOKEN_BYTES = 3;
 const ATTEMPTS = 5;
 
 /** Binds `fd` under a draft name with its final owner and mode. Throws HoldfastError, or the system's own error. */
@@ -98,7 +96,7 @@ function tryConnect(address: UnixAddress): 'answered' | 'dead' | 'denied' {
 
 function bindSomewhere(fd: number, address: UnixAddress): string {
   for (let attempt = 1; ; attempt += 1) {
-    const draft = draftName(address.path, randomBytes(TOKEN_BYTES).toString('hex'));
+    const draft = draftName(address.path, token());
     try {
       withMode(address.access?.mode, () => bind(fd, encodeName({ is: 'unix', path: draft })));
       return draft;
@@ -146,4 +144,11 @@ function numberOf(kind: 'user' | 'group', access: Access, find: (name: string) =
   const id = /^\d{1,9}$/.test(name) ? Number(name) : find(name);
   if (id === undefined) throw refusal(`unix:${path}`, `there is no ${kind} "${name}"`);
   return id;
+}
+
+/** Six hexadecimal digits. Nothing depends on their being secret, and the cryptography that makes such ones takes its time to load. */
+function token(): string {
+  return Math.floor(Math.random() * 2 ** 24)
+    .toString(16)
+    .padStart(6, '0');
 }

@@ -25,20 +25,29 @@ export class AsCandidate {
   /** The incumbent knows why this candidate gives up. */
   #told = false;
   #prepared: Promise<void> = Promise.resolve();
+  #isPrepared = false;
+  #prepareAgain = false;
+  #workersLoaded = false;
 
   constructor(generation: Generation, turns: CandidateTurns) {
     this.#generation = generation;
     this.#turns = turns;
   }
 
-  /** Bind, write the pidfile, start the workers. */
+  /** Bind, start the workers, write the pidfile. */
   start(): void {
-    this.#prepared = this.#prepare().catch((error: unknown) => this.#loadFailed(error));
+    this.#prepared = this.#prepare().catch((error: unknown) => this.#cannotPrepare(error));
   }
 
   /** Whoever leaves waits for this, or a pidfile would come into being behind its back. */
   get prepared(): Promise<void> {
     return this.#prepared;
+  }
+
+  /** Every worker is loaded and probed. Nobody hears of that before this master has done its own part. */
+  loaded(): void {
+    this.#workersLoaded = true;
+    this.#sayLoaded();
   }
 
   hear(message: ToCandidate): void {
@@ -82,11 +91,18 @@ export class AsCandidate {
     if (before === undefined && settings.pid !== undefined) Pidfile.refuseRunning(settings.pid);
     const listeners = generation.listeners ?? (await ListenerSet.settle(settings, base, before?.inherited ?? [], generation.log));
     generation.listeners = listeners;
+    // As early as can be, for it takes longest: what is left to do here is done while they load.
+    if (!generation.workers.started) generation.workers.start(listeners);
     generation.predecessor?.send({ type: 'bound', files: listeners.newFiles });
     for (const [address, { length: sockets }] of byAddress(listeners.adopted))
       generation.log.info('listener.inherited', `inherited ${address}`, { address, sockets });
     if (settings.pid !== undefined) generation.pidfile ??= await this.#pidfile(settings.pid);
-    generation.workers.start(listeners);
+    this.#isPrepared = true;
+    this.#sayLoaded();
+  }
+
+  #sayLoaded(): void {
+    if (this.#isPrepared && this.#workersLoaded) this.#turns.post({ event: 'loaded' });
   }
 
   async #pidfile(path: string): Promise<Pidfile> {
@@ -100,11 +116,14 @@ export class AsCandidate {
   #retry(reason: string): void {
     const { log, workers } = this.#generation;
     log.error(null, `${reason}; trying again`);
-    if (workers.started) workers.persist();
-    else setTimeout(() => this.start(), PREPARE_AGAIN).unref();
+    workers.persist();
+    if (!this.#prepareAgain) return;
+    this.#prepareAgain = false;
+    setTimeout(() => this.start(), PREPARE_AGAIN).unref();
   }
 
-  #loadFailed(error: unknown): void {
+  #cannotPrepare(error: unknown): void {
+    this.#prepareAgain = true;
     const status = error instanceof HoldfastError ? error.exitStatus : EXIT.failed;
     if (error instanceof Error && !(error instanceof HoldfastError)) this.#generation.log.debug(null, error.stack ?? error.message);
     this.#turns.post({ event: 'loadFailed', status, reason: messageOf(error) });

@@ -58,7 +58,7 @@ export class Master {
     const later = (act: () => void) => this.#enqueue({ for: 'itself', act });
     const refuse = (why: string) => this.#log.warning(null, `refused: ${why}`);
     const workers = new Workers(origin, later, {
-      ready: () => candidate({ event: 'loaded' }),
+      ready: () => this.#asCandidate.loaded(),
       accepting: () => {
         candidate({ event: 'exposed' });
         incumbent({ event: 'accepting' });

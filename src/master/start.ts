@@ -7,7 +7,6 @@ import { misunderstanding, unknownFormat } from '../channel/versions.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import { decodeListeners, inheritListener, type Listener } from '../listeners/index.js';
 import { openLog } from '../log/log.js';
-import { preload } from '../pidfile/index.js';
 import type { Settings } from '../settings/index.js';
 import { duplicateOnto, isConnected, newSession, setCloseOnExec } from '../sys/libc.js';
 import { missingOn } from '../sys/platform.js';
@@ -58,8 +57,6 @@ export async function startMaster(
       before: before?.origin,
     };
     master = new Master(origin, departed);
-    // Loaded now, for its directory may be gone by the rotation; and not earlier, for it meddles with signals.
-    if (settings.pid !== undefined) preload().catch((error: unknown) => log.warning(null, messageOf(error)));
     master.start();
     deliver((signal) => master?.signal(signal));
   });

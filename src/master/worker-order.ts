@@ -8,7 +8,7 @@ import type { Origin } from './origin.js';
 import type { Release } from './release.js';
 import type { WorkerOrder } from './worker-process.js';
 
-const ENTRY = fileURLToPath(new URL('../worker/main.js', import.meta.url));
+const ENTRY = fileURLToPath(new URL('../start/worker.cjs', import.meta.url));
 /** A worker says that it lives four times in --timeout, and never more often than this. Milliseconds. */
 const HEARTBEATS = 4;
 const SHORTEST_HEARTBEAT = 100;
@@ -57,7 +57,7 @@ function entry({ argv, directory }: Command): string {
   if (existsSync(ENTRY)) return ENTRY;
   for (const word of argv.slice(1)) {
     try {
-      const other = join(dirname(realpathSync(resolve(directory, word))), '..', 'dist', 'worker', 'main.js');
+      const other = join(dirname(realpathSync(resolve(directory, word))), '..', 'dist', 'start', 'worker.cjs');
       if (existsSync(other)) return other;
     } catch {
       // That word was no path.

@@ -1,7 +1,6 @@
 /**
  * Files under temporary names beside the pidfile, from where a rename puts them into place whole; runs in a master.
  */
-import { randomBytes } from 'node:crypto';
 import { closeSync, fchmodSync, fstatSync, fsyncSync, linkSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { tryLock } from '../sys/libc.js';
@@ -21,8 +20,15 @@ export interface Draft extends Held {
 const MODE = 0o644;
 const ATTEMPTS = 5;
 
+/** Eight hexadecimal digits. Nothing depends on their being secret, and the cryptography that makes such ones takes its time to load. */
+function token(): string {
+  return Math.floor(Math.random() * 2 ** 32)
+    .toString(16)
+    .padStart(8, '0');
+}
+
 function temporaryName(path: string): string {
-  return `${path}.${process.pid}.${randomBytes(4).toString('hex')}.tmp`;
+  return `${path}.${process.pid}.${token()}.tmp`;
 }
 
 /**

@@ -1,5 +1,5 @@
 // Starting, serving, replacing what dies, stopping.
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as after } from 'node:timers/promises';
 import test from 'ava';
@@ -198,6 +198,33 @@ function notOfTheTests(line: string): boolean {
   const outer = new Set(descriptorLinks(process.pid).map(({ target }) => target));
   return !outer.has(line.split(' ')[1] ?? '');
 }
+
+test('a worker that is stuck in loading its app does not outlive the last master either', async (t) => {
+  const [app, stuck] = ['loops.mjs', 'stuck'].map((name) => join(tempDir(t), name)) as [string, string];
+  writeFileSync(app, `import { appendFileSync } from 'node:fs'; appendFileSync(${JSON.stringify(stuck)}, '!'); for (;;);`);
+  const holdfast = await startHoldfast(t, { app, args: ['-w', '2'], untilReady: false });
+  await waitFor(() => existsSync(stuck) && readFileSync(stuck, 'utf8') === '!!', 20_000, 'two workers that are stuck');
+  process.kill(Number(holdfast.events('master.start').at(0)?.pid), 'SIGKILL');
+  await holdfast.gone();
+  t.is((await holdfast.exit).signal, 'SIGKILL');
+});
+
+test('workers that load faster than the pidfile can be written wait for it', async (t) => {
+  const pidfile = join(tempDir(t), 'pid');
+  const section = `${pidfile}.lock`;
+  mkdirSync(section);
+  // Somebody holds the section, and lives.
+  const holder = setInterval(() => utimesSync(section, new Date(), new Date()), 200);
+  t.teardown(() => clearInterval(holder));
+  const holdfast = await startHoldfast(t, { pidfile, args: ['-w', '2'], untilReady: false });
+  for (const slot of [1, 2]) await holdfast.event('worker.ready', (line) => line.slot === slot);
+  await t.throwsAsync(holdfast.event('listener.bound', undefined, { timeoutMs: 500 }), undefined, 'nobody may connect yet');
+  clearInterval(holder);
+  rmdirSync(section);
+  await holdfast.event('listener.bound');
+  t.true(existsSync(pidfile));
+  await holdfast.event('master.ready');
+});
 
 test('the pidfile holds the pid and a newline', async (t) => {
   const holdfast = await startHoldfast(t);

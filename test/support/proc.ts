@@ -102,6 +102,16 @@ function signalSet(pid: number, field: 'ShdPnd' | 'SigCgt'): bigint {
   return BigInt(`0x${hex ?? 0}`);
 }
 
+/**
+ * How often the main thread has waited for something and got it, since its start: proc(5), voluntary_ctxt_switches.
+ * @throws Error when the process is gone
+ */
+export function wakeUps(pid: number): number {
+  const count = /^voluntary_ctxt_switches:\s+(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  if (count === undefined) throw new Error(`cannot count the wake-ups of ${pid}: it has ended`);
+  return Number(count);
+}
+
 /** The descriptor's number and where it leads, for each descriptor of a process; [] when it is gone. */
 export function descriptorLinks(pid: number): { fd: number; target: string }[] {
   const names = ofProcess(() => readdirSync(`/proc/${pid}/fd`)) ?? [];
