@@ -2,11 +2,9 @@
 import { isatty } from 'node:tty';
 import type { LogLevel } from '../settings/index.js';
 import type { Event } from './events.js';
-import { lineOf } from './line.js';
 import { Sink } from './sink.js';
 import { textOf } from './terminal.js';
-
-const GRAVITY: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warning: 40, error: 50, critical: 60 };
+import { LEVELS, writer } from './writer.js';
 
 export interface Bindings {
   readonly role: 'master' | 'worker' | 'launcher';
@@ -45,6 +43,7 @@ interface Target {
 export class Log {
   readonly #target: Target;
   readonly #bindings: object;
+  #writer: ReturnType<typeof writer> | undefined;
 
   constructor(target: Target, bindings: object) {
     this.#target = target;
@@ -97,10 +96,15 @@ export class Log {
     this.#target.sink.flush();
   }
 
+  /** What a line needs is loaded now, and not with the first line: the directory that it comes from may be gone by then. */
+  prepare(): void {
+    const { sink, level, text } = this.#target;
+    this.#writer ??= writer(level, this.#bindings, (line) => sink.write(text === undefined ? line : text(line)));
+  }
+
   #write(level: LogLevel, event: Event | null, msg: string, fields: Fields | undefined): void {
-    const { sink, level: least, text } = this.#target;
-    if (GRAVITY[level] < GRAVITY[least]) return;
-    const line = lineOf(level, Date.now(), this.#bindings, event === null ? { ...fields } : { event, ...fields }, msg);
-    sink.write(text === undefined ? line : text(line));
+    if (LEVELS[level] < LEVELS[this.#target.level]) return;
+    this.prepare();
+    this.#writer?.[level](event === null ? { ...fields } : { event, ...fields }, msg);
   }
 }

@@ -15,7 +15,7 @@ interface Shown {
   readonly msg?: string;
 }
 
-/** Makes a line of text of a line of JSON. Loaded here and now: it takes as long to load as half of Node, and only a terminal needs it. */
+/** Makes a line of text of a line of JSON. Loaded here and now: it takes longer to load than pino itself, and only a terminal needs it. */
 export function textOf(): (line: string) => string {
   const { prettyFactory: factory, isColorSupported } = createRequire(import.meta.url)('pino-pretty') as PinoPretty;
   return factory({

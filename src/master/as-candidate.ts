@@ -9,6 +9,8 @@ import { byAddress } from './own-sockets.js';
 
 export interface CandidateTurns {
   post(event: CandidacyEvent): void;
+  /** Do it in a turn of its own. */
+  later(act: () => void): void;
   refuse(why: string): void;
   /** It is in charge; an order may have waited for that. */
   takenCharge(stop: Stop): void;
@@ -91,8 +93,11 @@ export class AsCandidate {
     if (before === undefined && settings.pid !== undefined) Pidfile.refuseRunning(settings.pid);
     const listeners = generation.listeners ?? (await ListenerSet.settle(settings, base, before?.inherited ?? [], generation.log));
     generation.listeners = listeners;
-    // As early as can be, for it takes longest: what is left to do here is done while they load.
-    if (!generation.workers.started) generation.workers.start(listeners);
+    // As early as can be, for it takes longest: what is left to do here, and be it to log the start, is done while they load.
+    this.#turns.later(() => {
+      if (!generation.workers.started) generation.workers.start(listeners);
+      generation.logStart();
+    });
     generation.predecessor?.send({ type: 'bound', files: listeners.newFiles });
     for (const [address, { length: sockets }] of byAddress(listeners.adopted))
       generation.log.info('listener.inherited', `inherited ${address}`, { address, sockets });
@@ -123,6 +128,7 @@ export class AsCandidate {
   }
 
   #cannotPrepare(error: unknown): void {
+    this.#generation.logStart();
     this.#prepareAgain = true;
     const status = error instanceof HoldfastError ? error.exitStatus : EXIT.failed;
     if (error instanceof Error && !(error instanceof HoldfastError)) this.#generation.log.debug(null, error.stack ?? error.message);

@@ -28,6 +28,7 @@ export class Generation {
   successor: Successor | undefined;
   /** The pidfile, the keeper and the sockets' files are this one's. */
   inCharge = false;
+  #startLogged = false;
   #readyLogged = false;
 
   constructor(origin: Origin, workers: Workers) {
@@ -107,6 +108,15 @@ export class Generation {
   /** Log what the pidfile says now. */
   logRotation(): void {
     if (this.pidfile !== undefined) this.log.info('pidfile.rotated', `${this.pidfile.path} names ${process.pid}`);
+  }
+
+  /** Once in a master's life. */
+  logStart(): void {
+    if (this.#startLogged) return;
+    this.#startLogged = true;
+    const { generation, settings } = this.origin;
+    const part = this.predecessor === undefined ? 'starting' : 'candidate of';
+    this.log.info('master.start', `${part} generation ${generation}`, { app: settings.app, workers: this.workers.wanted });
   }
 
   /** Once in a master's life. */

@@ -70,6 +70,7 @@ export class Master {
     this.#generation = new Generation(origin, workers);
     this.#asCandidate = new AsCandidate(this.#generation, {
       post: candidate,
+      later,
       refuse,
       takenCharge: (stop) => this.#takenCharge(stop),
       giveUp: (departure) => {
@@ -86,9 +87,7 @@ export class Master {
 
   /** Begin. Everything that fails from here on ends in a departure. */
   start(): void {
-    const { origin, predecessor, workers } = this.#generation;
-    const part = predecessor === undefined ? 'starting' : 'candidate of';
-    this.#log.info('master.start', `${part} generation ${origin.generation}`, { app: origin.settings.app, workers: workers.wanted });
+    const { predecessor } = this.#generation;
     predecessor?.listen({ message: (message) => this.#hearPredecessor(message), end: (how) => this.#predecessorEnded(how) });
     this.#clock.start();
     this.#asCandidate.start();

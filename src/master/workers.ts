@@ -229,7 +229,7 @@ export class Workers {
       ready: () => this.#later(outcome.ready),
       accepting: () => this.#later(outcome.accepting),
       failed: (...failure) => this.#later(() => outcome.failed(...failure)),
-      spawned: (worker, instead) => this.#log.info('worker.spawn', spawnOf(worker.slot, instead), about(worker)),
+      spawned: (worker, instead) => this.#later(() => this.#log.info('worker.spawn', spawnOf(worker.slot, instead), about(worker))),
       workerReady: (worker) => {
         this.#drainLimit = Math.max(this.#drainLimit, worker.drainLimit);
         this.#log.info('worker.ready', `worker ${worker.slot} is ready`, about(worker));

@@ -104,6 +104,8 @@ export class Worker {
       log.info(null, `a drain may take ${limit / 1000} s, for the keep-alive timeout is longer than --graceful-timeout`);
     this.#watchdog.allow(limit + DRAIN_PATIENCE);
     this.#channel.send({ type: 'ready', drainLimit: limit });
+    // While the master makes up its mind.
+    log.prepare();
   }
 
   async #accept({ app, boot, connections, log, copy }: Loaded, positions = allOf(boot)): Promise<void> {
