@@ -1,5 +1,5 @@
 /** What a master and its worker say to each other, and where a worker finds its descriptors. Pure. */
-import type { LogLevel } from '../settings/index.js';
+import type { AccessFormat, LogLevel, SyslogSettings } from '../settings/index.js';
 import type { Shapes } from './shape.js';
 
 /** Descriptors of a worker at its start; its listeners follow from `listeners` on. */
@@ -7,6 +7,12 @@ export const WORKER_FDS = { channel: 3, lease: 4, abort: 5, listeners: 6 } as co
 
 /** What a worker may take beyond its deadline before it is killed. Milliseconds. */
 export const DRAIN_PATIENCE = 5_000;
+
+/** `file` null: to syslog alone. */
+export interface AccessOrder {
+  readonly file: string | null;
+  readonly format: AccessFormat;
+}
 
 /** Everything that a worker needs to know, sent as soon as it is started. Times are milliseconds. */
 export interface Boot {
@@ -31,6 +37,11 @@ export interface Boot {
   readonly probeTimeout: number;
   readonly logLevel: LogLevel;
   readonly logFile: string;
+  /** Null, or not there from a release that has none. */
+  readonly syslog?: SyslogSettings | null;
+  readonly access?: AccessOrder | null;
+  /** Its standard streams are the log's descriptor, and follow it. */
+  readonly captureOutput?: boolean;
 }
 
 export type ToWorker =

@@ -1,8 +1,8 @@
 /** The one line on stderr by which a command fails (any role). */
-import { writeSync } from 'node:fs';
 import { isatty } from 'node:tty';
 import { messageOf } from '../errors.js';
 import type { Log } from './log.js';
+import { say } from './stderr.js';
 
 const STDERR = 2;
 
@@ -16,13 +16,4 @@ export function complain(error: unknown, log?: Log): void {
   if (log === undefined) return;
   if (!(log.terminal && isatty(STDERR))) log.critical(null, message);
   if (log.debugs && error instanceof Error && error.stack !== undefined) log.debug(null, error.stack);
-}
-
-function say(line: string): void {
-  try {
-    // Not process.stderr: when nobody reads it any more, that is an event that nobody handles.
-    writeSync(STDERR, line);
-  } catch {
-    // There is nobody left to tell.
-  }
 }

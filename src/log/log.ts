@@ -1,8 +1,10 @@
 /** The log: one line per thing that happened, JSON or, on a terminal, text (any role). */
 import { isatty } from 'node:tty';
-import type { LogLevel } from '../settings/index.js';
+import type { LogLevel, SyslogSettings } from '../settings/index.js';
 import type { Event } from './events.js';
 import { Sink } from './sink.js';
+import { say } from './stderr.js';
+import { openSyslog, type Syslog, severityOf } from './syslog.js';
 import { textOf } from './terminal.js';
 import { LEVELS, writer } from './writer.js';
 
@@ -22,19 +24,25 @@ export interface LogOptions extends Bindings {
   /** Absolute, or `-` for the standard output. */
   readonly file: string;
   readonly level: LogLevel;
+  /** Where the lines go, too. */
+  readonly syslog?: SyslogSettings;
 }
 
-/** Throws HoldfastError, exit 1, when the file cannot be written. */
-export function openLog({ file, level, role, gen, pid, name }: LogOptions): Log {
+/** Throws HoldfastError, exit 1, when the file cannot be written, or this platform cannot reach syslog. */
+export function openLog({ file, level, syslog: settings, role, gen, pid, name }: LogOptions): Log {
+  const syslog = settings === undefined ? undefined : openSyslog(settings, name);
   const sink = new Sink(file);
   const terminal = file === '-' && isatty(1);
-  const log = new Log({ sink, level, terminal, text: terminal ? textOf() : undefined }, { role, gen, pid, name });
+  const log = new Log({ sink, syslog, level, terminal, text: terminal ? textOf() : undefined }, { role, gen, pid, name });
   sink.onLoss = (lines) => log.warning(null, `${lines} lines of the log were lost: nothing could be written`);
+  sink.onTrouble = (why) => say(`holdfast: ${why}\n`);
+  if (syslog !== undefined) syslog.onTrouble = (why) => log.warning(null, why);
   return log;
 }
 
 interface Target {
   readonly sink: Sink;
+  readonly syslog: Syslog | undefined;
   readonly level: LogLevel;
   readonly terminal: boolean;
   readonly text: ((line: string) => string) | undefined;
@@ -58,6 +66,16 @@ export class Log {
   /** Whether debug lines, and so stack traces, are wanted. */
   get debugs(): boolean {
     return this.#target.level === 'debug';
+  }
+
+  /** For the standard streams of others. */
+  get descriptor(): number {
+    return this.#target.sink.descriptor;
+  }
+
+  /** Where else its lines go. */
+  get syslog(): Syslog | undefined {
+    return this.#target.syslog;
   }
 
   debug(event: Event | null, msg: string, fields?: Fields): void {
@@ -94,12 +112,16 @@ export class Log {
   /** Before process.exit(): what a slow reader has not taken yet. Waits 200 ms at most. */
   flush(): void {
     this.#target.sink.flush();
+    this.#target.syslog?.flush();
   }
 
   /** What a line needs is loaded now, and not with the first line: the directory that it comes from may be gone by then. */
   prepare(): void {
-    const { sink, level, text } = this.#target;
-    this.#writer ??= writer(level, this.#bindings, (line) => sink.write(text === undefined ? line : text(line)));
+    const { sink, syslog, level, text } = this.#target;
+    this.#writer ??= writer(level, this.#bindings, (line) => {
+      sink.write(text === undefined ? line : text(line));
+      syslog?.send(severityOf(line), line);
+    });
   }
 
   #write(level: LogLevel, event: Event | null, msg: string, fields: Fields | undefined): void {

@@ -1,38 +1,57 @@
 /**
- * The descriptor that the log goes to (any role). Not pino's own destination: after a reopen that failed, its next one closes the old descriptor's
+ * The descriptor that a log goes to (any role). Not pino's own destination: after a reopen that failed, its next one closes the old descriptor's
  * number twice, which by then may be a listener's.
  */
-import { closeSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { messageOf } from '../errors.js';
 import { openLogFile } from './log-file.js';
+import { reasonOf } from './reason.js';
 
 /** What nobody takes is kept up to here, bytes, and lost from there on. */
 const MOST_UNSENT = 256 * 1024;
+/** What a pipe takes whole or not at all, bytes: the lines of several writers do not mix. PIPE_BUF, pipe(7). */
+const ATOMIC = 4096;
 /** Milliseconds. */
 const RETRY_AFTER = 50;
 const LAST_PATIENCE = 200;
 
 const STDOUT = 1;
+const NEWLINE = 10;
 
 export class Sink {
   readonly #path: string | undefined;
+  readonly #flag: string | undefined;
   #fd: number;
+  #isFile: boolean;
   #unsent = Buffer.alloc(0);
   #lost = 0;
+  #troubled = false;
   #retry: NodeJS.Timeout | undefined;
   /** Told how many lines were lost, once there is room again. */
   onLoss: (lines: number) => void = () => {};
+  /** Told once that a file cannot be written, and why; again only after it could. */
+  onTrouble: (why: string) => void = () => {};
 
-  /** Appends to the file, or writes to the standard output when it is `-`. Throws HoldfastError, exit 1. */
-  constructor(file: string) {
+  /** Appends to the file, or writes to the standard output when it is `-`. Throws HoldfastError, exit 1. `flag`: the option that names it. */
+  constructor(file: string, flag?: string) {
     this.#path = file === '-' ? undefined : file;
-    this.#fd = this.#path === undefined ? STDOUT : openLogFile(this.#path);
+    this.#flag = flag;
+    this.#fd = this.#path === undefined ? standardOutput() : openLogFile(this.#path, flag);
+    this.#isFile = fstatSync(this.#fd).isFile();
   }
 
-  /** Never throws, and never waits for a reader who has stopped reading a pipe that does not block: a full disk or a dead terminal stops nobody. */
-  write(line: string): void {
-    const bytes = Buffer.from(line);
-    if (this.#unsent.length + bytes.length > MOST_UNSENT) this.#lost += 1;
+  /** What others may write to, beside us. */
+  get descriptor(): number {
+    return this.#path === undefined ? STDOUT : this.#fd;
+  }
+
+  /**
+   * Whole lines, so many of them. Never throws, and never waits for a reader who has stopped reading a pipe: a full disk or a dead terminal
+   * stops nobody.
+   */
+  write(text: string, lines = 1): void {
+    const bytes = Buffer.from(text);
+    if (this.#unsent.length + bytes.length > MOST_UNSENT) this.#lost += lines;
     else this.#unsent = this.#unsent.length === 0 ? bytes : Buffer.concat([this.#unsent, bytes]);
     this.#send();
   }
@@ -42,7 +61,8 @@ export class Sink {
     if (this.#path === undefined) return undefined;
     try {
       const old = this.#fd;
-      this.#fd = openLogFile(this.#path);
+      this.#fd = openLogFile(this.#path, this.#flag);
+      this.#isFile = fstatSync(this.#fd).isFile();
       closeSync(old);
     } catch (error) {
       return messageOf(error);
@@ -57,17 +77,50 @@ export class Sink {
     for (let waited = 0; this.#send() === 'EAGAIN' && waited < LAST_PATIENCE; waited += 10) Atomics.wait(still, 0, 0, 10);
   }
 
+  /** What is unsent is lost. */
+  close(): void {
+    if (this.#fd !== STDOUT) closeSync(this.#fd);
+  }
+
   /** The errno that stopped it. */
   #send(): string | undefined {
     try {
-      while (this.#unsent.length > 0) this.#unsent = this.#unsent.subarray(writeSync(this.#fd, this.#unsent));
+      while (this.#unsent.length > 0) {
+        const piece = this.#isFile ? this.#unsent : wholeLines(this.#unsent);
+        this.#sent(piece.length, writeSync(this.#fd, piece));
+      }
     } catch (error) {
-      const { code } = error as NodeJS.ErrnoException;
-      if (code === 'EAGAIN') this.#sendLater();
-      return code;
+      return this.#stopped(error as NodeJS.ErrnoException);
     }
+    this.#troubled = false;
     this.#ownUp();
     return undefined;
+  }
+
+  #sent(asked: number, written: number): void {
+    const cut = written < asked && this.#isFile && this.#unsent[written - 1] !== NEWLINE;
+    // The disk is full in the midst of a line. Others write to the file as well: the line is written again from its beginning when it can be.
+    const from = cut ? this.#unsent.lastIndexOf(NEWLINE, written - 1) + 1 : written;
+    this.#unsent = this.#unsent.subarray(from);
+    if (cut) this.#beginLine();
+  }
+
+  /** What stands before it in the file may be the beginning of a line, ours or another writer's. */
+  #beginLine(): void {
+    if (this.#unsent[0] !== NEWLINE) this.#unsent = Buffer.concat([Buffer.of(NEWLINE), this.#unsent]);
+  }
+
+  #stopped(error: NodeJS.ErrnoException): string | undefined {
+    if (error.code === 'EAGAIN') this.#sendLater();
+    else if (this.#path !== undefined) this.#fileStopped(this.#path, error);
+    return error.code;
+  }
+
+  #fileStopped(path: string, error: NodeJS.ErrnoException): void {
+    this.#beginLine();
+    if (this.#troubled) return;
+    this.#troubled = true;
+    this.onTrouble(`cannot write ${path}: ${reasonOf(error)} (what is logged meanwhile is kept as far as memory for it reaches)`);
   }
 
   #sendLater(): void {
@@ -81,5 +134,27 @@ export class Sink {
     const lost = this.#lost;
     this.#lost = 0;
     if (lost > 0) this.onLoss(lost);
+  }
+}
+
+/** As many as a pipe takes at once, at least one. */
+function wholeLines(bytes: Buffer): Buffer {
+  if (bytes.length <= ATOMIC) return bytes;
+  const last = bytes.lastIndexOf(NEWLINE, ATOMIC - 1);
+  const end = last >= 0 ? last : bytes.indexOf(NEWLINE, ATOMIC);
+  return end < 0 ? bytes : bytes.subarray(0, end + 1);
+}
+
+/**
+ * A pipe that blocks would stop us as soon as its reader stops. Whether it does belongs to the open file description, which the processes that
+ * share it may rely on: so another one is made of the same pipe. open(2), proc(5)
+ */
+function standardOutput(): number {
+  try {
+    if (!fstatSync(STDOUT).isFIFO()) return STDOUT;
+    return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK);
+  } catch {
+    // After a drop of privileges it may not be opened any more, and elsewhere there is no such file.
+    return STDOUT;
   }
 }

@@ -6,6 +6,7 @@ import { CANDIDATE_FDS, HANDOVER_VERSION, SPOKEN } from '../channel/master-messa
 import { misunderstanding, unknownFormat } from '../channel/versions.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import { decodeListeners, inheritListener, type Listener } from '../listeners/index.js';
+import { checkAccessLog } from '../log/access-log.js';
 import { openLog } from '../log/log.js';
 import type { Settings } from '../settings/index.js';
 import { duplicateOnto, isConnected, newSession, setCloseOnExec } from '../sys/libc.js';
@@ -35,7 +36,17 @@ export async function startMaster(
   const settings = resolvePaths(asked, base);
   const generation = before?.generation ?? 1;
   const name = settings.name ?? basename(settings.app.split('#')[0] ?? '').replace(/\.[cm]?[jt]s$/, '');
-  const log = openLog({ file: settings.logFile, level: settings.logLevel, role: 'master', gen: generation, pid: process.pid, name });
+  const { logFile: file, logLevel: level, syslog, accessLogfile } = settings;
+  const log = openLog({
+    file,
+    level,
+    ...(syslog === undefined ? {} : { syslog }),
+    role: 'master',
+    gen: generation,
+    pid: process.pid,
+    name,
+  });
+  if (accessLogfile !== undefined) checkAccessLog(accessLogfile);
   if (before !== undefined) takeStderr(before.stderr);
   const missing = missingOn();
   if (missing !== undefined) log.warning(null, missing);
@@ -185,7 +196,12 @@ function asDescriptor(text: string | undefined): number | undefined {
 function resolvePaths(settings: Settings, base: string): Settings {
   return {
     ...settings,
-    logFile: settings.logFile === '-' ? '-' : resolve(base, settings.logFile),
+    logFile: logPath(settings.logFile, base),
+    ...(settings.accessLogfile === undefined ? {} : { accessLogfile: logPath(settings.accessLogfile, base) }),
     ...(settings.pid === undefined ? {} : { pid: resolve(base, settings.pid) }),
   };
+}
+
+function logPath(file: string, base: string): string {
+  return file === '-' ? file : resolve(base, file);
 }

@@ -2,7 +2,9 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import type { AccessOrder } from '../channel/worker-messages.js';
 import type { Listener } from '../listeners/index.js';
+import type { Settings } from '../settings/index.js';
 import type { Command } from './command.js';
 import type { Origin } from './origin.js';
 import type { Release } from './release.js';
@@ -37,11 +39,15 @@ export function workerOrder(origin: Origin, release: Release, slot: number, list
       probeTimeout: settings.bootTimeout * 1000,
       logLevel: settings.logLevel,
       logFile: settings.logFile,
+      syslog: settings.syslog ?? null,
+      access: accessOrder(settings),
+      captureOutput: settings.captureOutput,
     },
     command: [process.execPath, ...process.execArgv, entry(command)],
     env: { ...command.env, PWD: release.cwd, HOLDFAST_WORKER: String(slot), HOLDFAST_GENERATION: String(generation) },
     lease: origin.lease.reading,
     listeners: listeners.map((listener) => listener.fd),
+    output: settings.captureOutput ? origin.log.descriptor : 'inherit',
     bootTimeout: settings.bootTimeout * 1000,
     timeout,
   };
@@ -50,6 +56,11 @@ export function workerOrder(origin: Origin, release: Release, slot: number, list
 /** Drawn for each worker anew, so that those that began together do not end together. */
 function ownLimit(requests: number, jitter: number): number {
   return requests === 0 ? 0 : requests + Math.floor(Math.random() * (jitter + 1));
+}
+
+function accessOrder({ accessLogfile, accessLogformat: format, syslog }: Settings): AccessOrder | null {
+  if (accessLogfile === undefined && syslog?.access !== true) return null;
+  return { file: accessLogfile ?? null, format };
 }
 
 /** Our own files may have been deleted with their release; then those that the command line leads to now have to do. */

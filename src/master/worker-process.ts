@@ -39,6 +39,8 @@ export interface WorkerOrder {
   /** The reading end of the generation's lease. */
   readonly lease: number;
   readonly listeners: readonly number[];
+  /** Its standard streams. */
+  readonly output: number | 'inherit';
   /** Milliseconds from start to *ready*, and of silence (0: for ever). */
   readonly bootTimeout: number;
   readonly timeout: number;
@@ -273,7 +275,7 @@ export class WorkerProcess {
 const DESCRIPTORS = 10;
 
 /** Throws when the system refuses to start it. */
-function start({ command: [file, ...args], boot, env, lease, listeners }: WorkerOrder): ChildProcess {
+function start({ command: [file, ...args], boot, env, lease, listeners, output }: WorkerOrder): ChildProcess {
   assureDescriptors(DESCRIPTORS);
-  return spawn(file, args, { cwd: boot.cwd, env, stdio: ['ignore', 'inherit', 'inherit', 'pipe', lease, 'pipe', ...listeners] });
+  return spawn(file, args, { cwd: boot.cwd, env, stdio: ['ignore', output, output, 'pipe', lease, 'pipe', ...listeners] });
 }

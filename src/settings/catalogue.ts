@@ -1,4 +1,6 @@
 /** Every option in one table: the command line, --help and the settings reference are read from it. */
+import { type AccessFormat, accessFormat } from './access-format.js';
+import { SYSLOG_INITIAL, type SyslogAddress, syslogAddress, syslogFacility, syslogPrefix } from './syslog.js';
 import {
   count,
   filled,
@@ -185,6 +187,54 @@ export const CATALOGUE = {
     sentence: 'Where the log goes; - is the standard output.',
     parse: filled,
   } satisfies Option<string>,
+  captureOutput: {
+    flag: 'capture-output',
+    sentence: 'What the app prints goes to the log file, too: stdout and stderr of the workers.',
+    parse: on,
+  } satisfies Option<true>,
+  accessLogfile: {
+    flag: 'access-logfile',
+    type: 'FILE',
+    sentence: 'Write a line for each exchange to this file; - is the standard output.',
+    parse: filled,
+  } satisfies Option<string>,
+  accessLogformat: {
+    flag: 'access-logformat',
+    type: 'FORMAT',
+    initial: '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"',
+    sentence: "Such a line: gunicorn's atoms, or json.",
+    parse: accessFormat,
+  } satisfies Option<AccessFormat>,
+  logSyslog: {
+    flag: 'log-syslog',
+    sentence: 'Send the log and the access log to syslog, too.',
+    parse: on,
+  } satisfies Option<true>,
+  logSyslogTo: {
+    flag: 'log-syslog-to',
+    type: 'ADDRESS',
+    initial: SYSLOG_INITIAL,
+    sentence: 'Where syslog listens: unix:///PATH or udp://HOST:PORT.',
+    parse: syslogAddress,
+  } satisfies Option<SyslogAddress>,
+  logSyslogPrefix: {
+    flag: 'log-syslog-prefix',
+    type: 'NAME',
+    sentence: "Call the program holdfast.NAME in syslog; the app's name if not given.",
+    parse: syslogPrefix,
+  } satisfies Option<string>,
+  logSyslogFacility: {
+    flag: 'log-syslog-facility',
+    type: 'NAME',
+    initial: 'user',
+    sentence: "Syslog's facility: user, daemon, local0 to local7, ...",
+    parse: syslogFacility,
+  } satisfies Option<number>,
+  disableRedirectAccessToSyslog: {
+    flag: 'disable-redirect-access-to-syslog',
+    sentence: 'Send only the log to syslog, and not the access log.',
+    parse: on,
+  } satisfies Option<true>,
 } as const;
 
 export type OptionName = keyof typeof CATALOGUE;

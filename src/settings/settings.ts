@@ -1,6 +1,8 @@
 /** From a command line and an environment to settings. */
+import type { AccessFormat } from './access-format.js';
 import { type Arguments, takeApart, usage } from './arguments.js';
 import { CATALOGUE, type LogLevel, type Option, type OptionName } from './catalogue.js';
+import type { SyslogSettings } from './syslog.js';
 import type { UpgradeMode } from './values.js';
 
 /** Times are seconds; paths are as they were given. */
@@ -32,6 +34,10 @@ export interface Settings {
   readonly keepPid: boolean;
   readonly logLevel: LogLevel;
   readonly logFile: string;
+  readonly captureOutput: boolean;
+  readonly accessLogfile?: string;
+  readonly accessLogformat: AccessFormat;
+  readonly syslog?: SyslogSettings;
 }
 
 export type Request = { readonly kind: 'run'; readonly settings: Settings } | { readonly kind: 'help' } | { readonly kind: 'version' };
@@ -67,6 +73,10 @@ export function readSettings(argv: readonly string[], env: Environment): Request
     keepPid: given.has('keepPid'),
     logLevel: texts.last('logLevel'),
     logFile: texts.last('logFile'),
+    captureOutput: given.has('captureOutput'),
+    accessLogformat: texts.last('accessLogformat'),
+    ...texts.ifGiven('accessLogfile'),
+    ...syslog(texts, given),
     ...texts.ifGiven('pid'),
     ...texts.ifGiven('name'),
     ...texts.ifGiven('probe'),
@@ -75,6 +85,17 @@ export function readSettings(argv: readonly string[], env: Environment): Request
     app: onlyApp(apps),
   };
   return { kind: 'run', settings };
+}
+
+/** What is said about syslog is looked at whether it is asked for or not. */
+function syslog(texts: Texts, given: Arguments['given']): { readonly syslog?: SyslogSettings } {
+  const { logSyslogPrefix: prefix } = texts.ifGiven('logSyslogPrefix');
+  const settings = {
+    to: texts.last('logSyslogTo'),
+    facility: texts.last('logSyslogFacility'),
+    ...(prefix === undefined ? {} : { prefix }),
+  };
+  return given.has('logSyslog') ? { syslog: { ...settings, access: !given.has('disableRedirectAccessToSyslog') } } : {};
 }
 
 class Texts {

@@ -80,6 +80,6 @@ function whole(text: string, as: string, least: number, most: number, or = ''): 
   throw unusable(as, `it needs a whole number from ${least} to ${most}${or}`);
 }
 
-function unusable(as: string, why: string): HoldfastError {
+export function unusable(as: string, why: string): HoldfastError {
   return new HoldfastError(`cannot use ${as}: ${why}`, EXIT.usage);
 }

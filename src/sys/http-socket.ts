@@ -1,4 +1,5 @@
 /** What Node knows about the sockets of an http server and does not document. Seen alike in Node 20 to 26. */
+import type { ServerResponse } from 'node:http';
 import type { Server, ServerOpts, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
@@ -24,4 +25,12 @@ export function acceptOptionsOf(server: Server): ServerOpts {
 
 function defined(options: { readonly [name: string]: unknown }): ServerOpts {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
+}
+
+/** A header as it was sent, those that Node adds and those that were given to writeHead included; undefined before, and where there is none. */
+export function sentHeader(response: ServerResponse, name: string): string | undefined {
+  const head = (response as { _header?: string | null })._header;
+  if (typeof head !== 'string') return undefined;
+  const lines = head.split('\r\n').filter((line) => line.slice(0, name.length + 1).toLowerCase() === `${name}:`);
+  return lines.length === 0 ? undefined : lines.map((line) => line.slice(name.length + 1).trim()).join(', ');
 }

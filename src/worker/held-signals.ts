@@ -5,15 +5,19 @@ export type StopSignal = (typeof STOPS)[number];
 
 /** In the order in which `release` looks for the app's listeners. */
 const STOPS = ['SIGTERM', 'SIGINT', 'SIGQUIT'] as const;
-/** For masters only. SIGUSR1 without a listener would start Node's inspector, the others would kill. */
-const IGNORED = ['SIGHUP', 'SIGUSR1', 'SIGUSR2', 'SIGWINCH', 'SIGTTIN', 'SIGTTOU'] as const;
-const HELD: readonly unknown[] = [...STOPS, ...IGNORED];
+/** Without a listener it would start Node's inspector. */
+const REOPEN = 'SIGUSR1';
+/** For masters only: without a listener they would kill. */
+const IGNORED = ['SIGHUP', 'SIGUSR2', 'SIGWINCH', 'SIGTTIN', 'SIGTTOU'] as const;
+const HELD: readonly unknown[] = [...STOPS, REOPEN, ...IGNORED];
 
 type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
 
 export interface HeldSignals {
   /** Who is told of TERM, INT and QUIT, also of those that have come before. */
   onStop(callback: (signal: StopSignal) => void): void;
+  /** Who is told of USR1. One that came before has nothing to reopen. */
+  onReopen(callback: () => void): void;
   /**
    * The app's turn: calls its listeners for the first of TERM, INT, QUIT that it listens to, once. Resolves when the event loop has
    * nothing left to do (so unref what is yours), at once if the app listens to none, after `limitMs` milliseconds at the latest.
@@ -26,24 +30,32 @@ export interface HeldSignals {
 export function holdSignals(): HeldSignals {
   const early: StopSignal[] = [];
   let stop = (signal: StopSignal): void => void early.push(signal);
-  interceptSignals((signal) => stop(signal));
+  let reopen = (): void => {};
+  interceptSignals(
+    (signal) => stop(signal),
+    () => reopen(),
+  );
   keepListening();
   return {
     onStop: (callback) => {
       stop = callback;
       for (const signal of early.splice(0)) callback(signal);
     },
+    onReopen: (callback) => {
+      reopen = callback;
+    },
     release,
   };
 }
 
 /** Node binds `process.emit` to a signal when its first listener is added: from then on no later patch of it sees the delivery. */
-function interceptSignals(stop: (signal: StopSignal) => void): void {
+function interceptSignals(stop: (signal: StopSignal) => void, reopen: () => void): void {
   const emit = process.emit as Emit;
   process.emit = function (this: NodeJS.Process, event: string | symbol, ...args: unknown[]): boolean {
     if (!HELD.includes(event)) return emit.call(this, event, ...args);
     const signal = STOPS.find((each) => each === event);
     if (signal !== undefined) stop(signal);
+    else if (event === REOPEN) reopen();
     return true;
   } as typeof process.emit;
 }

@@ -5,13 +5,14 @@ import { Channel } from '../channel/channel.js';
 import { encodeFrame } from '../channel/frames.js';
 import { type Boot, DRAIN_PATIENCE, type FromWorker, TO_WORKER, type ToWorker, WORKER_FDS } from '../channel/worker-messages.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
-import { type Log, type LogOptions, openLog } from '../log/log.js';
+import type { Log } from '../log/log.js';
 import { type Acceptors, listenOn } from './acceptors.js';
 import { hearAppClose } from './app-close.js';
 import { type Connections, trackConnections } from './connections.js';
 import { drain, drainLimit } from './drain.js';
 import type { HeldSignals } from './held-signals.js';
 import { type App, loadApp } from './load-app.js';
+import { Logs } from './logs.js';
 import { probe } from './probe.js';
 import { watchLimits } from './spent.js';
 import { startWatchdog } from './watchdog.js';
@@ -36,6 +37,7 @@ export class Worker {
   readonly #signals: HeldSignals;
   readonly #watchdog = startWatchdog({ order: WORKER_FDS.abort, lease: WORKER_FDS.lease, limit: UNREADY_LIMIT });
   readonly #channel: Channel<ToWorker, FromWorker>;
+  #logs: Logs | undefined;
   #loaded: Loaded | undefined;
   #accepting: Promise<void> | undefined;
   #acceptors: Acceptors | undefined;
@@ -61,6 +63,7 @@ export class Worker {
         if (!this.#told) process.exit(EXIT.failed);
       },
     });
+    signals.onReopen(() => this.#logs?.reopen());
     signals.onStop((signal) => (signal === 'SIGTERM' ? this.#askToLeave() : process.exit(EXIT.ok)));
     process.on('uncaughtExceptionMonitor', (error) => this.#lastWords(error));
   }
@@ -82,19 +85,22 @@ export class Worker {
       case 'quit':
         return process.exit(EXIT.ok);
       case 'reopen':
-        return this.#loaded?.log.reopen();
+        return this.#logs?.reopen();
     }
   }
 
   async #boot(boot: Boot): Promise<void> {
     process.title = `holdfast: worker [${boot.name}] gen ${boot.generation} slot ${boot.slot}`;
     this.#told = true;
+    // First of all: a reopening may be ordered at any time.
+    const logs = new Logs(boot);
+    this.#logs = logs;
     const app = await loadApp(boot.app, boot.cwd);
     if (boot.keepAliveAsked || app.ours) promise(app.server, boot.keepAlive);
     const connections = trackConnections(app.server);
     if (boot.probe !== null) await probe(app.server, boot.probe, { timeoutMs: boot.probeTimeout });
-    const { logFile: file, logLevel: level, generation: gen, name } = boot;
-    const log = openLogAnyway({ file, level, role: 'worker', gen, pid: process.pid, name }).child({ slot: boot.slot });
+    logs.followExchanges(app.server);
+    const { log } = logs;
     // Our directory may be gone when a sibling dies.
     const copy = boot.reusePort ? (await import('../sys/libc.js')).duplicate : undefined;
     this.#loaded = { boot, app, connections, log, copy };
@@ -190,6 +196,7 @@ export class Worker {
   #letGo(): void {
     this.#channel.unref();
     this.#heartbeat?.unref();
+    this.#logs?.log.syslog?.unref();
   }
 
   #fail(error: unknown): void {
@@ -221,17 +228,6 @@ function allOf({ listeners }: Boot): readonly number[] {
 
 function descriptorAt(position: number): number {
   return WORKER_FDS.listeners + position;
-}
-
-/** The log's directory may be gone with the first release: no reason not to serve. */
-function openLogAnyway(options: LogOptions): Log {
-  try {
-    return openLog(options);
-  } catch (error) {
-    const log = openLog({ ...options, file: '-' });
-    log.warning(null, `${messageOf(error)}; this worker logs to the standard output`);
-    return log;
-  }
 }
 
 /** A message has a limit, and a line of the log should have one. */

@@ -1,0 +1,45 @@
+/** Datagrams over UDP (any role). Nobody says whether they arrive; a host that is up and does not listen may say that it does not. udp(7) */
+import { createSocket, type Socket } from 'node:dgram';
+import { isIPv6 } from 'node:net';
+import { messageOf } from '../errors.js';
+import type { Attempt, Carrier } from './datagrams.js';
+
+/** Milliseconds, after a name could not be looked up, or nobody listened; and then until it is believed that somebody does. */
+const AGAIN_AFTER = 1_000;
+
+/** Connected, so that a datagram is handed to the kernel before `attempt` is over. */
+export function openUdp(host: string, port: number): Carrier {
+  let socket: Socket | undefined;
+  let failure: { readonly why: string; readonly at: number } | undefined;
+  let ready = false;
+
+  function open(): Socket {
+    const opened = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
+    ready = false;
+    opened.unref();
+    opened.on('error', (error) => {
+      failure = { why: messageOf(error), at: performance.now() };
+      close();
+    });
+    opened.connect(port, host, () => {
+      ready = true;
+    });
+    return opened;
+  }
+
+  function close(): void {
+    socket?.close();
+    socket = undefined;
+  }
+
+  function attempt(datagram: Buffer): Attempt {
+    const age = performance.now() - (failure?.at ?? Number.NEGATIVE_INFINITY);
+    if (failure !== undefined && age < AGAIN_AFTER) return { refused: failure.why };
+    socket ??= open();
+    if (!ready) return 'later';
+    socket.send(datagram);
+    return age < 2 * AGAIN_AFTER ? 'unsure' : 'sent';
+  }
+
+  return { attempt, rest: () => {} };
+}

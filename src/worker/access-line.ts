@@ -1,0 +1,131 @@
+/** In the worker: an exchange as a line of the access log, by gunicorn's atoms or as JSON. */
+
+import type { AccessFormat, Piece } from '../settings/index.js';
+import { sentHeader } from '../sys/http-socket.js';
+import { escaped, escapedControls } from './access-escape.js';
+import { now } from './access-time.js';
+import type { Exchange } from './exchanges.js';
+
+export type LineOf = (exchange: Exchange) => string;
+type Atom = (exchange: Exchange) => string | number;
+
+/** What all lines of this worker say about it. */
+export interface Who {
+  readonly name: string;
+  readonly gen: number;
+  readonly slot: number;
+  readonly pid: number;
+}
+
+const DASH = '-';
+
+/** A function that makes the line of an exchange. */
+export function lineOf(format: AccessFormat, who: Who): LineOf {
+  return format === 'json' ? jsonLine(who) : textLine(format, who);
+}
+
+function textLine(format: readonly Piece[], who: Who): LineOf {
+  const makers = format.map((piece) => (typeof piece === 'string' ? piece : atomOf(piece, who)));
+  return (exchange) => {
+    let line = '';
+    for (const make of makers) line += typeof make === 'string' ? make : make(exchange);
+    return line;
+  };
+}
+
+const ATOMS: Readonly<Record<string, Atom>> = {
+  h: ({ address }) => address ?? DASH,
+  l: () => DASH,
+  // Without blanks: it stands unquoted in the usual format.
+  u: ({ request }) => escaped(userOf(request?.headers.authorization) ?? DASH).replaceAll(' ', '\\x20'),
+  t: () => now(),
+  r: ({ request }) => (request === undefined ? DASH : escaped(`${request.method} ${request.url} HTTP/${request.httpVersion}`)),
+  m: ({ request }) => request?.method ?? DASH,
+  U: ({ request }) => escaped(split(request?.url)[0]),
+  q: ({ request }) => escaped(split(request?.url)[1]),
+  H: ({ request }) => (request === undefined ? DASH : `HTTP/${request.httpVersion}`),
+  s: ({ status }) => status,
+  B: ({ bytes }) => bytes,
+  b: ({ bytes }) => (bytes === 0 ? DASH : bytes),
+  f: ({ request }) => escaped(request?.headers.referer ?? DASH),
+  a: ({ request }) => escaped(request?.headers['user-agent'] ?? DASH),
+  T: ({ milliseconds }) => Math.floor(milliseconds / 1000),
+  M: ({ milliseconds }) => Math.floor(milliseconds),
+  D: ({ milliseconds }) => Math.floor(milliseconds * 1000),
+  L: ({ milliseconds }) => (milliseconds / 1000).toFixed(6),
+};
+
+function atomOf({ atom, name = '' }: Exclude<Piece, string>, { pid }: Who): Atom | string {
+  switch (atom) {
+    case 'p':
+      return `<${pid}>`;
+    case 'i':
+      return ({ request }) => escaped(textOf(request?.headers[name]));
+    case 'o':
+      return ({ response }) => escaped((response === undefined ? undefined : sentHeader(response, name)) ?? DASH);
+    case 'e':
+      return variableOf(name);
+    default:
+      return ATOMS[atom] ?? DASH;
+  }
+}
+
+/** Those of CGI (RFC 3875) that are about a request; every other one is the process's, and read once. */
+const OF_REQUEST: Readonly<Record<string, Atom>> = {
+  REMOTE_ADDR: ({ address }) => address ?? DASH,
+  REQUEST_METHOD: ({ request }) => request?.method ?? DASH,
+  RAW_URI: ({ request }) => escaped(request?.url ?? DASH),
+  PATH_INFO: ({ request }) => escaped(split(request?.url)[0]),
+  QUERY_STRING: ({ request }) => escaped(split(request?.url)[1]),
+  SERVER_PROTOCOL: ({ request }) => (request === undefined ? DASH : `HTTP/${request.httpVersion}`),
+};
+
+function variableOf(name: string): Atom | string {
+  if (name.startsWith('HTTP_')) {
+    const header = name.slice('HTTP_'.length).toLowerCase().replaceAll('_', '-');
+    return ({ request }) => escaped(textOf(request?.headers[header]));
+  }
+  return OF_REQUEST[name] ?? escaped(process.env[name] ?? DASH);
+}
+
+function jsonLine(who: Who): LineOf {
+  const about = JSON.stringify(who).slice(1);
+  return ({ request, address, status, bytes, milliseconds, complete }) => {
+    const [path, query] = split(request?.url);
+    const line = JSON.stringify({
+      time: new Date().toISOString(),
+      remote: address ?? null,
+      user: userOf(request?.headers.authorization) ?? null,
+      method: request?.method ?? null,
+      path,
+      query,
+      protocol: request === undefined ? null : `HTTP/${request.httpVersion}`,
+      status,
+      bytes,
+      durationMs: Math.round(milliseconds * 1000) / 1000,
+      complete,
+      referer: request?.headers.referer ?? null,
+      agent: request?.headers['user-agent'] ?? null,
+    });
+    return `${escapedControls(line).slice(0, -1)},${about}`;
+  };
+}
+
+function textOf(value: string | string[] | undefined): string {
+  return value === undefined ? DASH : typeof value === 'string' ? value : value.join(', ');
+}
+
+/** Path and query, as they were sent. */
+function split(url: string | undefined): readonly [string, string] {
+  if (url === undefined) return [DASH, ''];
+  const mark = url.indexOf('?');
+  return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
+}
+
+/** Of HTTP's basic authentication. RFC 7617. */
+function userOf(authorization: string | undefined): string | undefined {
+  const token = /^basic +([\w+/=-]+)/i.exec(authorization ?? '')?.[1];
+  if (token === undefined) return undefined;
+  const user = Buffer.from(token, 'base64').toString().split(':', 1)[0];
+  return user === '' ? undefined : user;
+}

@@ -1,0 +1,51 @@
+/** In the worker: what it writes to, opened and reopened together. */
+import type { Boot } from '../channel/worker-messages.js';
+import { messageOf } from '../errors.js';
+import type { AccessLog } from '../log/access-log.js';
+import { type Log, type LogOptions, openLog } from '../log/log.js';
+import { startAccessLog } from './access.js';
+import type { Server } from './connections.js';
+
+const [STDOUT, STDERR] = [1, 2];
+
+export class Logs {
+  readonly log: Log;
+  readonly #boot: Boot;
+  #access: AccessLog | undefined;
+
+  constructor(boot: Boot) {
+    this.#boot = boot;
+    const { logFile: file, logLevel: level, generation: gen, name, syslog } = boot;
+    const options = { file, level, role: 'worker', gen, pid: process.pid, name, ...(syslog ? { syslog } : {}) } as const;
+    this.log = openLogAnyway(options).child({ slot: boot.slot });
+  }
+
+  /** From here on each exchange of this server has its line, if that is wanted. */
+  followExchanges(server: Server): void {
+    const { access, name, generation: gen, slot } = this.#boot;
+    if (access) this.#access = startAccessLog(server, access, { name, gen, slot, pid: process.pid }, this.log);
+  }
+
+  reopen(): void {
+    this.log.reopen();
+    this.#access?.reopen();
+    if (this.#boot.captureOutput === true) this.#capture().catch((error: unknown) => this.log.warning(null, messageOf(error)));
+  }
+
+  /** The file that our standard streams were given has another name by now. Loaded here: who does not capture needs no call into the C library. */
+  async #capture(): Promise<void> {
+    const { duplicateOnto } = await import('../sys/libc.js');
+    for (const stream of [STDOUT, STDERR]) if (stream !== this.log.descriptor) duplicateOnto(this.log.descriptor, stream);
+  }
+}
+
+/** The log's directory may be gone with the first release: no reason not to serve. */
+function openLogAnyway(options: LogOptions): Log {
+  try {
+    return openLog(options);
+  } catch (error) {
+    const log = openLog({ ...options, file: '-' });
+    log.warning(null, `${messageOf(error)}; this worker logs to the standard output`);
+    return log;
+  }
+}
