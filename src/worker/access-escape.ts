@@ -14,7 +14,9 @@ function inPlain(character: string): string {
   return code > 0xff ? `\\u${code.toString(16).padStart(4, '0')}` : `\\x${code.toString(16).padStart(2, '0')}`;
 }
 
-/** JSON leaves them as they are, and a terminal may obey them. */
-export function escapedControls(json: string): string {
-  return json.replaceAll(/[\x7f-\x9f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
+/** As JSON; null for nothing. Controls that JSON leaves as they are, and a terminal may obey, are written out. */
+export function quoted(text: string | undefined): string {
+  if (text === undefined) return 'null';
+  if (!TELLING.test(text)) return `"${text}"`;
+  return JSON.stringify(text).replaceAll(/[\x7f-\x9f]/g, (character) => `\\u00${character.charCodeAt(0).toString(16)}`);
 }

@@ -2,20 +2,14 @@
 
 import type { AccessFormat, Piece } from '../settings/index.js';
 import { sentHeader } from '../sys/http-socket.js';
-import { escaped, escapedControls } from './access-escape.js';
+import { escaped } from './access-escape.js';
+import { jsonLine, type Who } from './access-json.js';
+import { headerOf, split, userOf } from './access-request.js';
 import { now } from './access-time.js';
 import type { Exchange } from './exchanges.js';
 
 export type LineOf = (exchange: Exchange) => string;
 type Atom = (exchange: Exchange) => string | number;
-
-/** What all lines of this worker say about it. */
-export interface Who {
-  readonly name: string;
-  readonly gen: number;
-  readonly slot: number;
-  readonly pid: number;
-}
 
 const DASH = '-';
 
@@ -37,7 +31,10 @@ const ATOMS: Readonly<Record<string, Atom>> = {
   h: ({ address }) => address ?? DASH,
   l: () => DASH,
   // Without blanks: it stands unquoted in the usual format.
-  u: ({ request }) => escaped(userOf(request?.headers.authorization) ?? DASH).replaceAll(' ', '\\x20'),
+  u: ({ request }) => {
+    const user = userOf(headerOf(request, 'authorization'));
+    return user === undefined ? DASH : escaped(user).replaceAll(' ', '\\x20');
+  },
   t: () => now(),
   r: ({ request }) => (request === undefined ? DASH : escaped(`${request.method} ${request.url} HTTP/${request.httpVersion}`)),
   m: ({ request }) => request?.method ?? DASH,
@@ -47,8 +44,8 @@ const ATOMS: Readonly<Record<string, Atom>> = {
   s: ({ status }) => status,
   B: ({ bytes }) => bytes,
   b: ({ bytes }) => (bytes === 0 ? DASH : bytes),
-  f: ({ request }) => escaped(request?.headers.referer ?? DASH),
-  a: ({ request }) => escaped(request?.headers['user-agent'] ?? DASH),
+  f: ({ request }) => escaped(headerOf(request, 'referer') ?? DASH),
+  a: ({ request }) => escaped(headerOf(request, 'user-agent') ?? DASH),
   T: ({ milliseconds }) => Math.floor(milliseconds / 1000),
   M: ({ milliseconds }) => Math.floor(milliseconds),
   D: ({ milliseconds }) => Math.floor(milliseconds * 1000),
@@ -60,7 +57,7 @@ function atomOf({ atom, name = '' }: Exclude<Piece, string>, { pid }: Who): Atom
     case 'p':
       return `<${pid}>`;
     case 'i':
-      return ({ request }) => escaped(textOf(request?.headers[name]));
+      return ({ request }) => escaped(headerOf(request, name) ?? DASH);
     case 'o':
       return ({ response }) => escaped((response === undefined ? undefined : sentHeader(response, name)) ?? DASH);
     case 'e':
@@ -83,49 +80,7 @@ const OF_REQUEST: Readonly<Record<string, Atom>> = {
 function variableOf(name: string): Atom | string {
   if (name.startsWith('HTTP_')) {
     const header = name.slice('HTTP_'.length).toLowerCase().replaceAll('_', '-');
-    return ({ request }) => escaped(textOf(request?.headers[header]));
+    return ({ request }) => escaped(headerOf(request, header) ?? DASH);
   }
   return OF_REQUEST[name] ?? escaped(process.env[name] ?? DASH);
-}
-
-function jsonLine(who: Who): LineOf {
-  const about = JSON.stringify(who).slice(1);
-  return ({ request, address, status, bytes, milliseconds, complete }) => {
-    const [path, query] = split(request?.url);
-    const line = JSON.stringify({
-      time: new Date().toISOString(),
-      remote: address ?? null,
-      user: userOf(request?.headers.authorization) ?? null,
-      method: request?.method ?? null,
-      path,
-      query,
-      protocol: request === undefined ? null : `HTTP/${request.httpVersion}`,
-      status,
-      bytes,
-      durationMs: Math.round(milliseconds * 1000) / 1000,
-      complete,
-      referer: request?.headers.referer ?? null,
-      agent: request?.headers['user-agent'] ?? null,
-    });
-    return `${escapedControls(line).slice(0, -1)},${about}`;
-  };
-}
-
-function textOf(value: string | string[] | undefined): string {
-  return value === undefined ? DASH : typeof value === 'string' ? value : value.join(', ');
-}
-
-/** Path and query, as they were sent. */
-function split(url: string | undefined): readonly [string, string] {
-  if (url === undefined) return [DASH, ''];
-  const mark = url.indexOf('?');
-  return mark < 0 ? [url, ''] : [url.slice(0, mark), url.slice(mark + 1)];
-}
-
-/** Of HTTP's basic authentication. RFC 7617. */
-function userOf(authorization: string | undefined): string | undefined {
-  const token = /^basic +([\w+/=-]+)/i.exec(authorization ?? '')?.[1];
-  if (token === undefined) return undefined;
-  const user = Buffer.from(token, 'base64').toString().split(':', 1)[0];
-  return user === '' ? undefined : user;
 }

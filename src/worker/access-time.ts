@@ -22,3 +22,16 @@ function commonTime(date: Date): string {
   const day = `${two(date.getDate())}/${MONTHS[date.getMonth()]}/${date.getFullYear()}`;
   return `[${day}:${two(date.getHours())}:${two(date.getMinutes())}:${two(date.getSeconds())} ${zone}]`;
 }
+
+let millisecond = -1;
+let iso = '';
+
+/** `2026-11-24T20:35:16.123Z`, made once a millisecond. */
+export function isoNow(): string {
+  const ms = Date.now();
+  if (ms !== millisecond) {
+    millisecond = ms;
+    iso = new Date(ms).toISOString();
+  }
+  return iso;
+}

@@ -2,7 +2,8 @@
 import type { AccessOrder } from '../channel/worker-messages.js';
 import { AccessLog } from '../log/access-log.js';
 import type { Log } from '../log/log.js';
-import { lineOf, type Who } from './access-line.js';
+import type { Who } from './access-json.js';
+import { lineOf } from './access-line.js';
 import type { Server } from './connections.js';
 import { followExchanges } from './exchanges.js';
 

@@ -8,47 +8,37 @@ import type { Response, Server } from './connections.js';
 import { onFirstStatus } from './first-status.js';
 import { refusalStatus } from './refusal-status.js';
 
-export interface Exchange {
-  /** None for what Node refused before it was one. */
-  readonly request: IncomingMessage | undefined;
-  /** None for an upgraded connection, either. */
-  readonly response: Response | undefined;
-  /** Of the client; undefined on a unix socket. */
-  readonly address: string | undefined;
-  /** 499 when the connection ended before there was one. */
-  readonly status: number;
+/** From its request to its end; who is told of the end finds it complete. One object for each, for this is on every request's way. */
+export class Exchange {
+  /** Milliseconds: of the monotonic clock at first, then what it took. */
+  milliseconds = performance.now();
   /** Of the body; of all that was sent on an upgraded connection. */
-  readonly bytes: number;
-  readonly milliseconds: number;
+  bytes = 0;
+  /** 0 as long as there is none; 499 when the connection ended before. */
+  status = 0;
   /** False when the connection ended before the response was written. */
-  readonly complete: boolean;
+  complete = false;
+
+  constructor(
+    /** None for what Node refused before it was one. */
+    readonly request: IncomingMessage | undefined,
+    /** None for an upgraded connection, either. */
+    readonly response: Response | undefined,
+    /** Of the client; undefined on a unix socket. */
+    readonly address: string | undefined,
+  ) {}
 }
 
 /** Nginx's number for a client that did not wait. */
 const ENDED_BEFORE = 499;
 
-/** One that has begun. */
-class Begun {
-  readonly at = performance.now();
-  bytes = 0;
-  status: number | undefined;
-
-  constructor(
-    readonly request: IncomingMessage,
-    readonly response: Response | undefined,
-    readonly peer: Peer,
-  ) {}
-}
-
-/** A connection, and what has begun and not ended on it. */
+/** A connection, and what has begun and not ended on it, in the order of the requests. */
 interface Peer {
   readonly address: string | undefined;
-  readonly begun: Begun[];
+  readonly begun: Exchange[];
 }
 
-const BEGUN = Symbol('holdfast.begun');
 const PEER = Symbol('holdfast.peer');
-type Followed = ServerResponse & { [BEGUN]?: Begun };
 type FollowedSocket = Duplex & { [PEER]?: Peer; readonly remoteAddress?: string | undefined };
 
 interface Message {
@@ -70,8 +60,8 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
     if (its === server) begin(peerOf(socket), request, response);
   });
   subscribe('http.server.response.finish', (message) => {
-    const { response } = message as Message;
-    const begun = (response as Followed)[BEGUN];
+    const { response, socket } = message as Message;
+    const begun = (socket as FollowedSocket)[PEER]?.begun;
     if (begun !== undefined) finish(begun, response);
   });
   interceptEmit(server);
@@ -93,44 +83,46 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
     return peer;
   }
 
-  function begin(peer: Peer, request: IncomingMessage, response: Response | undefined): Begun {
-    const begun = new Begun(request, response, peer);
-    if (response !== undefined) (response as Followed)[BEGUN] = begun;
-    peer.begun.push(begun);
-    return begun;
+  function begin({ address, begun }: Peer, request: IncomingMessage, response: Response | undefined): Exchange {
+    const exchange = new Exchange(request, response, address);
+    begun.push(exchange);
+    return exchange;
   }
 
-  function finish(begun: Begun, response: Response): void {
-    const { begun: all } = begun.peer;
-    const at = all.indexOf(begun);
+  function finish(begun: Exchange[], response: Response): void {
+    const exchange = exchangeOf(begun, response);
     // Told of already: the connection ended first.
-    if (at < 0) return;
-    all.splice(at, 1);
-    tell(begun, response.statusCode, true);
+    if (exchange === undefined) return;
+    if (begun.length === 1) begun.pop();
+    else begun.splice(begun.indexOf(exchange), 1);
+    tell(exchange, response.statusCode, true);
   }
 
-  /** In the order of their requests. */
   function cut({ begun }: Peer): void {
-    for (const each of begun.splice(0)) {
-      const said = each.response?.headersSent === true ? each.response.statusCode : each.status;
-      tell(each, said ?? ENDED_BEFORE, each.response === undefined && said !== undefined);
+    for (const exchange of begun.splice(0)) {
+      const { response, status } = exchange;
+      const said = response?.headersSent === true ? response.statusCode : status;
+      tell(exchange, said === 0 ? ENDED_BEFORE : said, response === undefined && said !== 0);
     }
   }
 
-  function tell({ request, response, peer, at, bytes }: Begun, status: number, complete: boolean): void {
-    const milliseconds = performance.now() - at;
-    ended({ request, response, address: peer.address, status, bytes: hasBody(request, response) ? bytes : 0, milliseconds, complete });
+  function tell(exchange: Exchange, status: number, complete: boolean): void {
+    exchange.milliseconds = performance.now() - exchange.milliseconds;
+    exchange.status = status;
+    exchange.complete = complete;
+    if (!hasBody(exchange)) exchange.bytes = 0;
+    ended(exchange);
   }
 
   /** The socket belongs to the app from now on; its end is the exchange's. */
   function upgraded(request: IncomingMessage, socket: Socket): void {
-    const begun = begin(peerOf(socket), request, undefined);
+    const exchange = begin(peerOf(socket), request, undefined);
     const before = socket.bytesWritten;
     onFirstStatus(socket, (status) => {
-      begun.status = status;
+      exchange.status = status;
     });
     socket.prependOnceListener('close', () => {
-      begun.bytes = socket.bytesWritten - before;
+      exchange.bytes = socket.bytesWritten - before;
     });
   }
 
@@ -143,19 +135,24 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
     else first.status ??= status;
   }
 
+  /** Through `arguments`: this is on every request's way, and a rest parameter would be an array each time. */
   function interceptEmit(target: Server): void {
     const emit = target.emit as (...args: unknown[]) => boolean;
-    target.emit = function (this: Server, ...args: unknown[]): boolean {
-      const [event, first, second] = args;
+    target.emit = function (this: Server, event: unknown, first: unknown, second: unknown): boolean {
       if (event === 'upgrade' || event === 'connect') upgraded(first as IncomingMessage, second as Socket);
       else if (event === 'clientError') refused(first, second as FollowedSocket);
-      return Reflect.apply(emit, this, args);
+      // biome-ignore lint/complexity/noArguments: see above
+      return emit.apply(this, arguments as unknown as unknown[]);
     } as Server['emit'];
   }
 }
 
-function hasBody(request: IncomingMessage, response: Response | undefined): boolean {
-  return response === undefined || (request.method !== 'HEAD' && response.statusCode !== 204 && response.statusCode !== 304);
+function exchangeOf(begun: readonly Exchange[], response: ServerResponse): Exchange | undefined {
+  return begun[0]?.response === response ? begun[0] : begun.find((each) => each.response === response);
+}
+
+function hasBody({ request, response, status }: Exchange): boolean {
+  return response === undefined || (request?.method !== 'HEAD' && status !== 204 && status !== 304);
 }
 
 let counting = false;
@@ -166,20 +163,24 @@ function countBodies(): void {
   counting = true;
   const { prototype } = ServerResponse;
   const { write, end } = prototype;
-  prototype.write = function (this: Followed, ...args: unknown[]) {
-    count(this, args);
-    return Reflect.apply(write, this, args) as boolean;
+  prototype.write = function (this: ServerResponse, chunk: unknown, encoding: unknown) {
+    count(this, chunk, encoding);
+    // biome-ignore lint/complexity/noArguments: a rest parameter would be an array for each response
+    return write.apply(this, arguments as never);
   } as typeof write;
-  prototype.end = function (this: Followed, ...args: unknown[]) {
-    count(this, args);
-    return Reflect.apply(end, this, args) as ServerResponse;
+  prototype.end = function (this: ServerResponse, chunk: unknown, encoding: unknown) {
+    count(this, chunk, encoding);
+    // biome-ignore lint/complexity/noArguments: as above
+    return end.apply(this, arguments as never);
   } as typeof end;
 }
 
-function count(response: Followed, [chunk, encoding]: unknown[]): void {
-  const begun = response[BEGUN];
-  if (begun === undefined || response.writableEnded) return;
+function count(response: ServerResponse, chunk: unknown, encoding: unknown): void {
+  // By its request: a pipelined response has no socket until it is its turn.
+  const begun = (response.req.socket as FollowedSocket | null)?.[PEER]?.begun;
+  const exchange = begun === undefined || response.writableEnded ? undefined : exchangeOf(begun, response);
+  if (exchange === undefined) return;
   if (typeof chunk === 'string')
-    begun.bytes += Buffer.byteLength(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
-  else if (chunk instanceof Uint8Array) begun.bytes += chunk.byteLength;
+    exchange.bytes += Buffer.byteLength(chunk, typeof encoding === 'string' ? (encoding as BufferEncoding) : 'utf8');
+  else if (chunk instanceof Uint8Array) exchange.bytes += chunk.byteLength;
 }
