@@ -30,8 +30,8 @@ export function bindDraft(fd: number, address: UnixAddress): SocketFile {
 
 /** Moves a draft onto its path. Once it is there, nothing happens. */
 export function publish(address: UnixAddress, file: SocketFile): void {
-  if (file.draft === undefined || isFile(address.path, file)) return;
-  if (!isFile(file.draft, file)) throw refusal(`unix:${address.path}`, `somebody removed ${file.draft}, which was to become it`);
+  if (file.draft === undefined || hasPath(address.path, file)) return;
+  if (!hasPath(file.draft, file)) throw refusal(`unix:${address.path}`, `somebody removed ${file.draft}, which was to become it`);
   // Since the bind, another instance may have started to listen there.
   refuseOccupied(address);
   renameSync(file.draft, address.path);
@@ -40,7 +40,7 @@ export function publish(address: UnixAddress, file: SocketFile): void {
 /** Removes `path` if it still is this very file. Certain while the socket is open: until then its inode's number belongs to nobody else. */
 export function removeIfOurs(path: string, file: SocketFile): void {
   try {
-    if (isFile(path, file)) unlinkSync(path);
+    if (hasPath(path, file)) unlinkSync(path);
   } catch (error) {
     // Whoever leaves has lost the right to its directory, or the directory itself: it leaves all the same.
     if (codeOf(error) === undefined) throw error;
@@ -58,7 +58,8 @@ export function isFree(path: string): boolean {
   return look(path) === undefined;
 }
 
-function isFile(path: string, file: SocketFile): boolean {
+/** Whether this very file stands at a path. */
+export function hasPath(path: string, file: SocketFile): boolean {
   const found = look(path);
   return found !== undefined && String(found.dev) === file.dev && String(found.ino) === file.ino;
 }

@@ -5,6 +5,7 @@ import type { IncumbencyEffect } from '../upgrade/incumbency.js';
 import { BackOut } from './back-out.js';
 import type { Generation } from './generation.js';
 import type { IncumbentTurns } from './incumbent-turns.js';
+import { Renewal } from './renewal.js';
 import { Retiree } from './retiree.js';
 import { Retirement } from './retirement.js';
 import { Upgrade } from './upgrade.js';
@@ -55,7 +56,7 @@ export class AsIncumbent {
       case 'refuse':
         return this.#turns.refuse(effect.why);
       case 'reload':
-        return workers.reload();
+        return this.#reload();
       case 'drainWorkers':
         return workers.drain();
       case 'bringBack':
@@ -99,6 +100,11 @@ export class AsIncumbent {
       case 'leave':
         return this.#turns.leave();
     }
+  }
+
+  #reload(): void {
+    const { listeners, workers, log, origin } = this.#generation;
+    if (listeners !== undefined) workers.reload(new Renewal(listeners, origin.settings.backlog, log));
   }
 
   #takeBack(): void {

@@ -2,9 +2,11 @@
 
 import type { BoundFile } from '../channel/master-messages.js';
 import {
+  type Address,
   allowBeside,
   bindAll,
   closeListener,
+  formatAddress,
   isListening,
   type Listener,
   listen,
@@ -12,6 +14,7 @@ import {
   parseBind,
   queueLength,
   removeSocketFile,
+  renewListener,
   resolveBinds,
 } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
@@ -33,6 +36,7 @@ export class ListenerSet {
   #fresh: readonly Listener[];
   /** Whether each worker has sockets of its own. */
   readonly #divided: boolean;
+  readonly #wanted: readonly Address[];
   /** Nobody accepts on what does not listen: that would make it listen. */
   #layout: Layout = { shared: [], groups: [] };
   #open = true;
@@ -46,17 +50,24 @@ export class ListenerSet {
     for (const warning of warnings) log.warning(null, warning);
     if (!divides(settings.reusePort, log)) {
       sayShared(match.adopt, log);
-      return new ListenerSet(match.adopt, listeners, [], false);
+      return new ListenerSet(match.adopt, listeners, [], false, wanted);
     }
     const each = socketsEach(settings.workers, wanted.length);
-    return new ListenerSet(match.adopt, withOthers(listeners, each, log), lacking(match.adopt, each, log), true);
+    return new ListenerSet(match.adopt, withOthers(listeners, each, log), lacking(match.adopt, each, log), true, wanted);
   }
 
-  private constructor(adopted: readonly Listener[], bound: readonly Listener[], fresh: readonly Listener[], divided: boolean) {
+  private constructor(
+    adopted: readonly Listener[],
+    bound: readonly Listener[],
+    fresh: readonly Listener[],
+    divided: boolean,
+    wanted: readonly Address[],
+  ) {
     this.#adopted = adopted;
     this.#bound = bound;
     this.#fresh = fresh;
     this.#divided = divided;
+    this.#wanted = wanted;
   }
 
   get all(): readonly Listener[] {
@@ -119,9 +130,23 @@ export class ListenerSet {
   /** Resolves when nothing waits on the listeners at these positions, or after a second. */
   async emptied(positions: readonly number[]): Promise<void> {
     const waiting = positions.flatMap((position) => this.all[position] ?? []);
-    const limit = performance.now() + QUEUE_LIMIT;
-    while (this.#open && waiting.some((listener) => queueLength(listener) > 0) && performance.now() < limit)
-      await new Promise((resolve) => setTimeout(resolve, QUEUE_POLL));
+    await untilEmpty(waiting, () => this.#open);
+  }
+
+  /** Another socket in the place of one whose path was removed, undefined where it was not. Throws HoldfastError. */
+  renew(old: Listener, backlog: number): Listener | undefined {
+    const asked = this.#wanted.find((address) => formatAddress(address) === old.address);
+    const fresh = renewListener(old, asked, backlog);
+    if (fresh !== undefined) this.replace(old, fresh);
+    return fresh;
+  }
+
+  /** At the same position. */
+  replace(old: Listener, fresh: Listener): void {
+    const swap = (listener: Listener) => (listener === old ? fresh : listener);
+    this.#adopted = this.#adopted.map(swap);
+    this.#bound = this.#bound.map(swap);
+    this.refresh();
   }
 
   /** Give some of them up for good. */
@@ -149,6 +174,13 @@ export class ListenerSet {
       if (listener !== undefined) removeSocketFile(listener);
     }
   }
+}
+
+/** Resolves when nothing waits on these, or after a second. */
+export async function untilEmpty(listeners: readonly Listener[], wanted: () => boolean = () => true): Promise<void> {
+  const limit = performance.now() + QUEUE_LIMIT;
+  while (wanted() && listeners.some((listener) => queueLength(listener) > 0) && performance.now() < limit)
+    await new Promise((resolve) => setTimeout(resolve, QUEUE_POLL));
 }
 
 /** What a candidate that was killed has left of its new unix sockets, under either name. */

@@ -7,6 +7,7 @@ import type { ListenerSet } from './listener-set.js';
 import type { Origin } from './origin.js';
 import { RESTRAINED, type Restraint } from './recycling.js';
 import { isThere, type Release, resolveRelease } from './release.js';
+import type { Renewal } from './renewal.js';
 import { workerOrder } from './worker-order.js';
 import type { WorkerEnd, WorkerOrder, WorkerProcess } from './worker-process.js';
 
@@ -40,6 +41,7 @@ export class Workers {
   #current: Cohort | undefined;
   /** What a reload starts. */
   #next: Cohort | undefined;
+  #renewal: Renewal | undefined;
   #wanted: number;
   /** None are wanted: after WINCH until HUP, or because this generation leaves. */
   #drained = true;
@@ -173,13 +175,18 @@ export class Workers {
   }
 
   /** HUP: the release is resolved anew; its workers accept before the old ones drain. Ends in `reloaded`. */
-  reload(): void {
+  reload(renewal: Renewal): void {
     this.#log.info('reload.start', 'reading the app again');
+    this.#renewal = renewal;
+    renewal.begin();
     try {
       const release = this.#resolve();
       const next: Cohort = this.#newCohort(release, {
         ready: () => next.expose(false),
-        accepting: () => this.#reloaded(next, release),
+        accepting: () => {
+          if (renewal.done) this.#reloaded(next, release);
+          else if (next === this.#next) renewal.complete(() => next.expose(false));
+        },
         failed: (_status, reason, stack) => this.#reloadFailed(next, reason, stack),
       });
       this.#next = next;
@@ -216,6 +223,7 @@ export class Workers {
     if (next !== this.#next) return;
     this.#debug(stack);
     this.#next = undefined;
+    this.#renewal?.abandon();
     next?.retire();
     if (next !== undefined) this.#forget(next);
     this.#log.error('reload.failed', `reload failed, everything is as it was: ${reason}`, { reason });

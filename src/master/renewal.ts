@@ -1,0 +1,77 @@
+/** The unix sockets whose path somebody removed, in a reload (master): its workers get new ones, which take the paths when those accept. */
+import { messageOf } from '../errors.js';
+import { closeListener, type Listener, listen } from '../listeners/index.js';
+import type { Log } from '../log/log.js';
+import { type ListenerSet, untilEmpty } from './listener-set.js';
+
+interface Renewed {
+  readonly old: Listener;
+  readonly fresh: Listener;
+}
+
+export class Renewal {
+  readonly #set: ListenerSet;
+  readonly #backlog: number;
+  readonly #log: Log;
+  #renewed: Renewed[] = [];
+  #completing = false;
+  #done = false;
+
+  constructor(set: ListenerSet, backlog: number, log: Log) {
+    this.#set = set;
+    this.#backlog = backlog;
+    this.#log = log;
+  }
+
+  /** Nothing waits on a socket that nobody holds after the reload. */
+  get done(): boolean {
+    return this.#done;
+  }
+
+  /** From here on whoever is started gets the new ones. */
+  begin(): void {
+    this.#renewed = this.#set.all.flatMap((old) => {
+      const fresh = this.#attempt(() => this.#set.renew(old, this.#backlog));
+      return fresh === undefined ? [] : [{ old, fresh }];
+    });
+  }
+
+  /**
+   * The new workers accept. The old ones serve who had found the old socket, to the last: nobody new can find it. Then whoever looks for the
+   * path finds the new one, and `then`.
+   */
+  complete(then: () => void): void {
+    if (this.#completing) return;
+    this.#completing = true;
+    void untilEmpty(this.#renewed.map(({ old }) => old)).then(() => {
+      this.#done = true;
+      for (const renewed of this.#renewed.splice(0)) this.#publish(renewed);
+      then();
+    });
+  }
+
+  /** The reload failed: everything is as it was. */
+  abandon(): void {
+    for (const { old, fresh } of this.#renewed.splice(0)) {
+      this.#set.replace(fresh, old);
+      closeListener(fresh);
+    }
+  }
+
+  #publish({ old, fresh }: Renewed): void {
+    this.#attempt(() => {
+      listen(fresh, this.#backlog);
+      this.#log.info('listener.bound', `listening on ${fresh.bound} again, for its file was removed`, { address: fresh.bound });
+    });
+    closeListener(old);
+  }
+
+  #attempt<T>(act: () => T): T | undefined {
+    try {
+      return act();
+    } catch (error) {
+      this.#log.warning(null, messageOf(error));
+      return undefined;
+    }
+  }
+}
