@@ -47,7 +47,9 @@ function flags({ flag, short }: { readonly flag: string; readonly short?: string
 }
 
 function columns(left: string, right: string): string {
-  const [first = '', ...rest] = wrap(right, WIDTH - COLUMN);
+  const lines = wrap(right, WIDTH - COLUMN);
+  // A long name has a line of its own.
+  const [first = '', ...rest] = left.length + 3 < COLUMN ? lines : ['', ...lines];
   return [`  ${left}`.padEnd(COLUMN) + first, ...rest.map((line) => ' '.repeat(COLUMN) + line)].join('\n');
 }
 

@@ -60,8 +60,8 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
     if (its === server) begin(peerOf(socket), request, response);
   });
   subscribe('http.server.response.finish', (message) => {
-    const { response, socket } = message as Message;
-    const begun = (socket as FollowedSocket)[PEER]?.begun;
+    const { server: its, response, socket } = message as Message;
+    const begun = its === server ? (socket as FollowedSocket)[PEER]?.begun : undefined;
     if (begun !== undefined) finish(begun, response);
   });
   interceptEmit(server);

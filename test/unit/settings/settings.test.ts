@@ -22,6 +22,8 @@ function complaint(argv: readonly string[], env: Env = {}): string {
   throw new Error(`${argv.join(' ')} is accepted`);
 }
 
+const COMMON = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"';
+
 test('an app alone gets the defaults', (t) => {
   t.deepEqual(settings(['./server.js']), {
     app: './server.js',
@@ -42,13 +44,17 @@ test('an app alone gets the defaults', (t) => {
     keepPid: false,
     logLevel: 'info',
     logFile: '-',
+    captureOutput: false,
+    accessLogformat: settings(['--access-logformat', COMMON, 'app.js']).accessLogformat,
   });
 });
 
 test('every option is understood', (t) => {
   const argv =
     '-b :1 --bind unix:/s -w 2 -p p -n shop -t 0 --graceful-timeout 1.5 --keep-alive 7 --backlog 9 --reuse-port --upgrade manual --upgrade-timeout 10 --boot-timeout 11 ' +
-    '--max-requests 200 --max-requests-jitter 20 --max-memory 512M --probe /up --chdir / --keep-pid --log-level debug --log-file l app.js#x';
+    '--max-requests 200 --max-requests-jitter 20 --max-memory 512M --probe /up --chdir / --keep-pid --log-level debug --log-file l ' +
+    '--capture-output --access-logfile a --access-logformat %(h)s%%%({X-Y}i)s ' +
+    '--log-syslog --log-syslog-to udp://[::1]:99 --log-syslog-prefix p.q --log-syslog-facility LOCAL7 --disable-redirect-access-to-syslog app.js#x';
   t.deepEqual(settings(argv.split(' ')), {
     app: 'app.js#x',
     bind: [':1', 'unix:/s'],
@@ -72,7 +78,34 @@ test('every option is understood', (t) => {
     keepPid: true,
     logLevel: 'debug',
     logFile: 'l',
+    captureOutput: true,
+    accessLogfile: 'a',
+    accessLogformat: [{ atom: 'h' }, '%', { atom: 'i', name: 'x-y' }],
+    syslog: { to: { is: 'udp', host: '::1', port: 99 }, prefix: 'p.q', facility: 23, access: false },
   });
+});
+
+test('syslog is what the system has, unless it is named', (t) => {
+  const { syslog } = settings(['--log-syslog', 'app.js']);
+  t.deepEqual(syslog, {
+    to: { is: 'unix', path: process.platform === 'darwin' ? '/var/run/syslog' : '/dev/log' },
+    facility: 1,
+    access: true,
+  });
+  t.is(settings(['--log-syslog-facility', 'daemon', 'app.js']).syslog, undefined);
+  const to = (address: string) => settings(['--log-syslog', '--log-syslog-to', address, 'app.js']).syslog?.to;
+  t.deepEqual(to('unix:///run/x.sock#dgram'), { is: 'unix', path: '/run/x.sock' });
+  t.deepEqual(to('udp://localhost'), { is: 'udp', host: 'localhost', port: 514 });
+});
+
+test('an access log is json, or atoms between texts that stand for themselves', (t) => {
+  const format = (text: string) => settings(['--access-logformat', text, 'app.js']).accessLogformat;
+  t.is(format('json'), 'json');
+  t.deepEqual(format('json %(s)s'), ['json ', { atom: 's' }]);
+  t.deepEqual(format('%({HOME}e)s%({Via}o)s'), [
+    { atom: 'e', name: 'HOME' },
+    { atom: 'o', name: 'via' },
+  ]);
 });
 
 for (const way of [['-w4'], ['-w', '4'], ['--workers=4'], ['--workers', '4'], ['-w', '2', '-w', '4']]) {
@@ -181,6 +214,24 @@ const COMPLAINTS: readonly (readonly [string, string])[] = [
   ['--bind= app.js', "cannot use --bind '': it is empty"],
   ['--probe health app.js', 'cannot use --probe health: a path of the app begins with / (--probe /health)'],
   ['--log-level loud app.js', 'cannot use --log-level loud: the levels are debug, info, warning, error and critical'],
+  ['--capture-output=yes app.js', '--capture-output takes no value (leave the =yes out)'],
+  ['--access-logformat %h app.js', 'cannot use --access-logformat %h: an atom is written %(h)s, and a percent sign %%'],
+  [
+    '--access-logformat %(z)s app.js',
+    'cannot use --access-logformat %(z)s: there is no atom %(z)s (h l u t r m U q H s B b f a T M D L p, {header}i, {header}o, {variable}e, or json alone)',
+  ],
+  [
+    '--log-syslog-to tcp://localhost app.js',
+    'cannot use --log-syslog-to tcp://localhost: it is written unix:///PATH or udp://HOST:PORT, and only datagrams are sent',
+  ],
+  [
+    '--log-syslog-facility - app.js',
+    'cannot use --log-syslog-facility -: the facilities are kern, user, mail, daemon, auth, syslog, lpr, news, uucp, cron, authpriv, ftp, local0, local1, local2, local3, local4, local5, local6, local7',
+  ],
+  [
+    '--log-syslog-prefix a:b app.js',
+    'cannot use --log-syslog-prefix a:b: a prefix has 1 to 32 letters, digits, dots, dashes and underscores',
+  ],
   ['a.js b.js', 'one app only, but there are a.js and b.js (does an option before them take no value?)'],
   ['-w 2', 'no app given (holdfast [OPTIONS] APP, for example: holdfast -w 2 ./server.js)'],
   ['-- python app.py', 'cannot run a program behind --: this release serves Node apps only (leave the -- out)'],
