@@ -1,5 +1,5 @@
 import { connect } from 'node:net';
-import type { Target } from './load/index.js';
+import type { Plain } from './load/index.js';
 import type { Test } from './temp.js';
 
 export interface RefusedProbe {
@@ -15,7 +15,7 @@ export interface RefusedReport {
 }
 
 /** Connects and hangs up, one attempt after the other, and counts ECONNREFUSED (for a unix socket also a missing path). */
-export function probeRefused(t: Test, target: Target, pauseMs = 1): RefusedProbe {
+export function probeRefused(t: Test, target: Plain, pauseMs = 1): RefusedProbe {
   const counts = { attempts: 0, refused: 0, others: {} as Record<string, number> };
   let stopped = false;
   const attempt = async () => {
@@ -41,7 +41,7 @@ export function probeRefused(t: Test, target: Target, pauseMs = 1): RefusedProbe
 }
 
 /** The error's code, or undefined when it went well. */
-function connectOnce(target: Target): Promise<string | undefined> {
+function connectOnce(target: Plain): Promise<string | undefined> {
   return new Promise((resolve) => {
     const socket = connect({ ...target });
     socket.once('connect', () => {

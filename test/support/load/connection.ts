@@ -1,5 +1,7 @@
 // Runs in the load's process: one raw connection that knows what became of it, and never retries.
+import { closeSync } from 'node:fs';
 import { type Socket, Socket as TcpSocket } from 'node:net';
+import { C, connect, socket as newSocket, setNonBlocking } from '#src/sys/libc.js';
 import type { Reason, Target } from './report.js';
 import { type Response, ResponseParser } from './response-parser.js';
 
@@ -43,6 +45,7 @@ export class Connection {
 
   /** @throws ExchangeFailure connect-refused, connect-reset, connect-timeout, connect-failed */
   static open(target: Target, timeoutMs: number): Promise<Connection> {
+    if ('abstract' in target) return openAbstract(target.abstract).then((socket) => new Connection(socket));
     return new Promise((resolve, reject) => {
       const socket = new TcpSocket();
       socket.setEncoding('latin1');
@@ -162,4 +165,18 @@ export class Connection {
     if (last !== undefined) this.#responses.push(last);
     this.#changed();
   }
+}
+
+/** Node's own client, up to 20 at least, fills an abstract name up with NULs. */
+async function openAbstract(name: string): Promise<Socket> {
+  const fd = newSocket(C.AF_UNIX);
+  try {
+    setNonBlocking(fd);
+    connect(fd, Buffer.concat([new Uint8Array(new Uint16Array([C.AF_UNIX]).buffer), Buffer.from(`\0${name}`)]));
+  } catch (error) {
+    closeSync(fd);
+    const { code = '', message } = error as NodeJS.ErrnoException;
+    throw new ExchangeFailure(CONNECT_FAILURES[code] ?? 'connect-failed', code || message);
+  }
+  return new TcpSocket({ fd, readable: true, writable: true }).setEncoding('latin1');
 }

@@ -64,7 +64,9 @@ export interface Report extends Counts {
   readonly longestGapMs: number;
 }
 
-export type Target = { readonly host: string; readonly port: number } | { readonly path: string };
+/** What Node's own client can connect to. */
+export type Plain = { readonly host: string; readonly port: number } | { readonly path: string };
+export type Target = Plain | { readonly abstract: string };
 
 export interface LoadOptions {
   readonly target: Target;

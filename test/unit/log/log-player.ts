@@ -1,6 +1,7 @@
 // Logs to its standard output, whatever that is.
 import { once } from 'node:events';
 import { Socket } from 'node:net';
+import { AccessLog } from '#src/log/access-log.js';
 import { complain } from '#src/log/complain.js';
 import { openLog } from '#src/log/log.js';
 
@@ -21,6 +22,18 @@ switch (process.argv[2]) {
     process.stderr.write('written');
     await once(process.stdin.resume(), 'end');
     break;
+  case 'stuck':
+    // Far beyond what a pipe holds, and nobody reads it.
+    for (let n = 0; n < 5000; n += 1) log.info(null, 'x'.repeat(100), { n });
+    log.flush();
+    process.stderr.write('not stuck');
+    break;
+  case 'batch': {
+    const access = new AccessLog('-', log);
+    for (let n = 0; n < Number(process.argv[3]); n += 1) access.add(JSON.stringify({ n, pid: process.pid, text: 'x'.repeat(n % 300) }));
+    access.end();
+    break;
+  }
   case 'complain':
     log.info(null, 'hello');
     complain(new Error('no luck\n   at all'), log);

@@ -207,6 +207,33 @@ for (const [count, lossy] of [
   });
 }
 
+test('a pipe that blocks, and is not read, stops nobody', async (t) => {
+  // Node gives its children sockets; a shell gives pipes.
+  const shell = spawn('/bin/sh', ['-c', `"$0" "$1" stuck | sleep 60`, process.execPath, PLAYER], {
+    detached: true,
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  t.teardown(() => process.kill(-(shell.pid ?? 0), 'SIGKILL'));
+  const [text] = await once(shell.stderr, 'data', { signal: AbortSignal.timeout(20_000) });
+  t.is(String(text), 'not stuck');
+});
+
+test('batches of several writers do not mix their lines in a pipe', async (t) => {
+  const script = `(for i in 1 2 3 4; do "$0" "$1" batch 400 & done; wait) | cat`;
+  const shell = spawn('/bin/sh', ['-c', script, process.execPath, PLAYER], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const perWriter = new Map<number, number[]>();
+  for await (const text of createInterface({ input: shell.stdout })) {
+    const { n, pid } = JSON.parse(text) as { n: number; pid: number };
+    perWriter.set(pid, [...(perWriter.get(pid) ?? []), n]);
+  }
+  t.is(perWriter.size, 4);
+  for (const numbers of perWriter.values())
+    t.deepEqual(
+      numbers,
+      Array.from({ length: 400 }, (_, n) => n),
+    );
+});
+
 test('on a terminal it is text, and a complaint is shown once', async (t) => {
   const terminal = openTerminal(t, [process.execPath, PLAYER, 'complain']);
   await terminal.exit;

@@ -1,0 +1,146 @@
+// Unix sockets, by path and abstract: lossless through upgrades and reloads, given back when somebody removed the file, removed only by their owner.
+
+import { once } from 'node:events';
+import { existsSync, lstatSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import test from 'ava';
+import { ask } from '../support/ask.js';
+import { startHoldfast } from '../support/holdfast.js';
+import { everyKind, startLoad } from '../support/load/index.js';
+import { assertLossless } from '../support/load/lossless.js';
+import { Releases } from '../support/releases.js';
+import { tempDir } from '../support/temp.js';
+import { waitFor } from '../support/wait.js';
+
+const KEEP_ALIVE = 5_000;
+
+test('by path: upgrades and reloads lose nothing, keep the file and its mode, and the last one removes it', async (t) => {
+  const dir = tempDir(t);
+  const path = join(dir, 'shop.sock');
+  const holdfast = await startHoldfast(t, { args: ['-w', '2', '-b', `unix:${path}?mode=0606`], stopMs: 40_000 });
+  const { ino } = lstatSync(path);
+  const load = startLoad(t, { target: { path }, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
+  await load.warm(5);
+  for (const turn of ['upgrade', 'reload', 'upgrade', 'upgrade', 'reload'] as const) {
+    t.regex((await holdfast[turn]()).event ?? '', /done$/);
+    await load.mark();
+    await load.answeredAtLeast(200);
+    t.deepEqual([lstatSync(path).ino, statSync(path).mode & 0o777], [ino, 0o606]);
+  }
+  assertLossless(t, await load.stop());
+  await holdfast.stop();
+  t.deepEqual(readdirSync(dir), []);
+});
+
+test('abstract: ten upgrades lose nothing', async (t) => {
+  const abstract = `holdfast-test-${process.pid}`;
+  const holdfast = await startHoldfast(t, { args: ['-w', '2', '-b', `unix:@${abstract}`], stopMs: 40_000 });
+  const load = startLoad(t, { target: { abstract }, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
+  await load.warm(5);
+  for (let upgrade = 1; upgrade <= 10; upgrade += 1) {
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+    await load.mark();
+    await load.answeredAtLeast(200);
+  }
+  assertLossless(t, await load.stop());
+});
+
+test('a file that somebody removed is back after HUP, with its mode, and those who were connected lose nothing', async (t) => {
+  const dir = tempDir(t);
+  const path = join(dir, 'shop.sock');
+  const holdfast = await startHoldfast(t, { args: ['-w', '2', '-b', `unix:${path}?mode=0606`], stopMs: 40_000 });
+  const { ino } = lstatSync(path);
+  // They keep their connections.
+  const load = startLoad(t, { target: { path }, mix: { slow: 4, longPoll: 4 }, keepAliveTimeoutMs: KEEP_ALIVE });
+  await load.warm(1);
+  for (let turn = 1; turn <= 3; turn += 1) {
+    const { ino: before } = lstatSync(path);
+    unlinkSync(path);
+    // Who connects now is refused; the load's clients hold connections, until the reload says that they are to close.
+    t.is((await holdfast.reload()).event, 'reload.done');
+    t.deepEqual([lstatSync(path).ino === before, statSync(path).mode & 0o777], [false, 0o606]);
+    // Nobody whose connection ends looks for the path while it is away.
+    await waitFor(() => holdfast.workers().length === 2, 30_000, 'the end of the old workers');
+    await load.mark();
+    await load.answeredAtLeast(8);
+  }
+  t.not(lstatSync(path).ino, ino);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  t.is((await ask({ socketPath: path })).status, 200);
+  await load.mark();
+  await load.answeredAtLeast(8);
+  assertLossless(t, await load.stop());
+  await holdfast.stop();
+  t.deepEqual(readdirSync(dir), []);
+});
+
+test('a reload that fails leaves no second socket, and the next one gives the file back', async (t) => {
+  const dir = tempDir(t);
+  const path = join(dir, 'shop.sock');
+  const releases = new Releases(t, 1);
+  const bad = releases.addBad('throws');
+  const holdfast = await startHoldfast(t, {
+    args: ['-w', '2', '-b', `unix:${path}`],
+    cwd: releases.current,
+    app: releases.app,
+    allowErrors: [/reload failed/],
+  });
+  unlinkSync(path);
+  releases.point(bad);
+  t.is((await holdfast.reload()).event, 'reload.failed');
+  t.deepEqual(readdirSync(dir), []);
+  releases.point(1);
+  t.is((await holdfast.reload()).event, 'reload.done');
+  t.is((await ask({ socketPath: path })).status, 200);
+});
+
+test('a path that somebody else has taken is left to them, with a warning, and the reload goes on', async (t) => {
+  const path = join(tempDir(t), 'shop.sock');
+  const holdfast = await startHoldfast(t, { args: ['-b', `unix:${path}`] });
+  unlinkSync(path);
+  const other = createServer((socket) => socket.on('error', () => {}).end('other')).listen(path);
+  await once(other, 'listening');
+  t.teardown(() => other.close());
+  t.is((await holdfast.reload()).event, 'reload.done');
+  const warned = holdfast.log.filter(({ level }) => level === 'warning').map(({ msg }) => msg);
+  t.deepEqual(warned, [`cannot bind unix:${path}: in use by node (pid ${process.pid})`]);
+  await holdfast.stop();
+  t.true(existsSync(path), 'it was not ours to remove');
+});
+
+test('a live owner is refused, naming it; a second instance changes nothing; a dead owner is replaced', async (t) => {
+  const path = join(tempDir(t), 'shop.sock');
+  const first = await startHoldfast(t, { args: ['-b', `unix:${path}`], allowErrors: true });
+  const second = await startHoldfast(t, { args: ['-b', `unix:${path}`], untilReady: false, allowErrors: [/in use by/] });
+  t.is((await second.exit).status, 1);
+  t.is(second.stderr, `holdfast: cannot bind unix:${path}: in use by node (pid ${first.pid()})\n`);
+  t.is((await ask({ socketPath: path })).status, 200);
+  for (const { pid } of first.processes()) process.kill(pid, 'SIGKILL');
+  await first.gone();
+  t.true(existsSync(path));
+  await startHoldfast(t, { args: ['-b', `unix:${path}`] });
+  t.is((await ask({ socketPath: path })).status, 200);
+});
+
+test('a path that is too long, its temporary name included, is refused before anything else happens', async (t) => {
+  const dir = tempDir(t);
+  const limit = (process.platform === 'darwin' ? 103 : 107) - 8;
+  const fits = join(dir, 'a'.repeat(limit - dir.length - 1));
+  const refused = await startHoldfast(t, { args: ['-b', `unix:${fits}a`], untilReady: false, allowErrors: [/cannot bind/] });
+  t.is((await refused.exit).status, 2);
+  t.is(
+    refused.stderr,
+    `holdfast: cannot bind unix:${fits}a: its path has ${limit + 1} bytes, and a unix socket's may have ${limit} here (8 are needed for the temporary name)\n`,
+  );
+  t.deepEqual(readdirSync(dir), []);
+  // Relative, it is the whole path that counts.
+  const relative = await startHoldfast(t, {
+    args: ['-b', `unix:${'a'.repeat(limit - 1)}`],
+    untilReady: false,
+    allowErrors: [/cannot bind/],
+  });
+  t.is((await relative.exit).status, 2);
+  await startHoldfast(t, { args: ['-b', `unix:${fits}`] });
+  t.is((await ask({ socketPath: fits })).status, 200);
+});
