@@ -1,10 +1,11 @@
-/** The access log (worker): lines are collected for as long as the event loop is busy with what has arrived, and written at once. */
+/** The access log (worker): lines are collected for a moment and written at once, for a write(2) costs as much as five lines. */
 import { messageOf } from '../errors.js';
 import type { Log } from './log.js';
 import { Sink } from './sink.js';
 
-/** Characters. */
+/** Characters, and milliseconds: what a worker that is killed takes with it at most. */
 const BATCH = 64 * 1024;
+const MOMENT = 10;
 const FLAG = '--access-logfile';
 
 /** Throws HoldfastError, exit 1, when the file cannot be opened: for those who want to know before they start. */
@@ -19,6 +20,7 @@ export class AccessLog {
   #sink: Sink | undefined;
   #batch = '';
   #lines = 0;
+  #timer: NodeJS.Timeout | undefined;
 
   /** To a file (absolute, or `-` for the standard output), to where `log` has syslog, or both. A file that cannot be opened is said and done without. */
   constructor(file: string | undefined, log: Log) {
@@ -33,12 +35,13 @@ export class AccessLog {
     if (this.#sink === undefined) return;
     this.#batch += `${line}\n`;
     this.#lines += 1;
-    if (this.#lines === 1) setImmediate(this.flush);
+    if (this.#lines === 1) this.#timer = setTimeout(this.flush, MOMENT).unref();
     else if (this.#batch.length > BATCH) this.flush();
   }
 
   /** Everything so far. */
   readonly flush = (): void => {
+    clearTimeout(this.#timer);
     const [batch, lines] = [this.#batch, this.#lines];
     this.#batch = '';
     this.#lines = 0;

@@ -16,13 +16,13 @@ const MICROSECONDS = 1000;
 
 export function jsonLine(who: Who): (exchange: Exchange) => string {
   const about = JSON.stringify(who).slice(1);
-  return ({ request, address, status, bytes, milliseconds, complete }) => {
-    const [path, query] = split(request?.url);
+  return ({ request, method, url, address, status, bytes, milliseconds, complete }) => {
+    const [path, query] = split(url);
     const user = userOf(headerOf(request, 'authorization'));
     const protocol = request === undefined ? 'null' : `"HTTP/${request.httpVersion}"`;
     const took = Math.round(milliseconds * MICROSECONDS) / MICROSECONDS;
     return (
-      `{"time":"${isoNow()}","remote":${quoted(address)},"user":${quoted(user)},"method":${quoted(request?.method)},"path":${quoted(path)}` +
+      `{"time":"${isoNow()}","remote":${quoted(address)},"user":${quoted(user)},"method":${quoted(method)},"path":${quoted(path)}` +
       `,"query":${quoted(query)},"protocol":${protocol},"status":${status},"bytes":${bytes},"durationMs":${took},"complete":${complete}` +
       `,"referer":${quoted(headerOf(request, 'referer'))},"agent":${quoted(headerOf(request, 'user-agent'))},${about}`
     );

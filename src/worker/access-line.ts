@@ -19,7 +19,7 @@ export function lineOf(format: AccessFormat, who: Who): LineOf {
 }
 
 function textLine(format: readonly Piece[], who: Who): LineOf {
-  const makers = format.map((piece) => (typeof piece === 'string' ? piece : atomOf(piece, who)));
+  const makers = joined(format.map((piece) => (typeof piece === 'string' ? piece : atomOf(piece, who))));
   return (exchange) => {
     let line = '';
     for (const make of makers) line += typeof make === 'string' ? make : make(exchange);
@@ -27,19 +27,29 @@ function textLine(format: readonly Piece[], who: Who): LineOf {
   };
 }
 
+/** What never changes is put together once. */
+function joined(makers: readonly (Atom | string)[]): readonly (Atom | string)[] {
+  const all: (Atom | string)[] = [];
+  for (const make of makers) {
+    const last = all.at(-1);
+    if (typeof make === 'string' && typeof last === 'string') all[all.length - 1] = last + make;
+    else all.push(make);
+  }
+  return all;
+}
+
 const ATOMS: Readonly<Record<string, Atom>> = {
   h: ({ address }) => address ?? DASH,
-  l: () => DASH,
   // Without blanks: it stands unquoted in the usual format.
   u: ({ request }) => {
     const user = userOf(headerOf(request, 'authorization'));
     return user === undefined ? DASH : escaped(user).replaceAll(' ', '\\x20');
   },
   t: () => now(),
-  r: ({ request }) => (request === undefined ? DASH : escaped(`${request.method} ${request.url} HTTP/${request.httpVersion}`)),
-  m: ({ request }) => request?.method ?? DASH,
-  U: ({ request }) => escaped(split(request?.url)[0]),
-  q: ({ request }) => escaped(split(request?.url)[1]),
+  r: ({ request, method, url = '' }) => (request === undefined ? DASH : `${method} ${escaped(url)} HTTP/${request.httpVersion}`),
+  m: ({ method }) => method ?? DASH,
+  U: ({ url }) => escaped(split(url)[0]),
+  q: ({ url }) => escaped(split(url)[1]),
   H: ({ request }) => (request === undefined ? DASH : `HTTP/${request.httpVersion}`),
   s: ({ status }) => status,
   B: ({ bytes }) => bytes,
@@ -54,6 +64,8 @@ const ATOMS: Readonly<Record<string, Atom>> = {
 
 function atomOf({ atom, name = '' }: Exclude<Piece, string>, { pid }: Who): Atom | string {
   switch (atom) {
+    case 'l':
+      return DASH;
     case 'p':
       return `<${pid}>`;
     case 'i':
@@ -70,10 +82,10 @@ function atomOf({ atom, name = '' }: Exclude<Piece, string>, { pid }: Who): Atom
 /** Those of CGI (RFC 3875) that are about a request; every other one is the process's, and read once. */
 const OF_REQUEST: Readonly<Record<string, Atom>> = {
   REMOTE_ADDR: ({ address }) => address ?? DASH,
-  REQUEST_METHOD: ({ request }) => request?.method ?? DASH,
-  RAW_URI: ({ request }) => escaped(request?.url ?? DASH),
-  PATH_INFO: ({ request }) => escaped(split(request?.url)[0]),
-  QUERY_STRING: ({ request }) => escaped(split(request?.url)[1]),
+  REQUEST_METHOD: ({ method }) => method ?? DASH,
+  RAW_URI: ({ url }) => escaped(url ?? DASH),
+  PATH_INFO: ({ url }) => escaped(split(url)[0]),
+  QUERY_STRING: ({ url }) => escaped(split(url)[1]),
   SERVER_PROTOCOL: ({ request }) => (request === undefined ? DASH : `HTTP/${request.httpVersion}`),
 };
 

@@ -18,6 +18,9 @@ export class Exchange {
   status = 0;
   /** False when the connection ended before the response was written. */
   complete = false;
+  /** As they came: routers shorten `request.url`, and some apps change the method. */
+  readonly method: string | undefined;
+  readonly url: string | undefined;
 
   constructor(
     /** None for what Node refused before it was one. */
@@ -26,7 +29,10 @@ export class Exchange {
     readonly response: Response | undefined,
     /** Of the client; undefined on a unix socket. */
     readonly address: string | undefined,
-  ) {}
+  ) {
+    this.method = request?.method;
+    this.url = request?.url;
+  }
 }
 
 /** Nginx's number for a client that did not wait. */
@@ -131,17 +137,18 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
     if (status === undefined) return;
     const { address, begun } = peerOf(socket);
     const [first] = begun;
-    if (first === undefined) ended({ request: undefined, response: undefined, address, status, bytes: 0, milliseconds: 0, complete: true });
-    else first.status ??= status;
+    if (first === undefined) tell(new Exchange(undefined, undefined, address), status, true);
+    else if (first.status === 0) first.status = status;
   }
 
-  /** Through `arguments`: this is on every request's way, and a rest parameter would be an array each time. */
+  /** On every request's way: a rest parameter would be an array each time. */
   function interceptEmit(target: Server): void {
     const emit = target.emit as (...args: unknown[]) => boolean;
     target.emit = function (this: Server, event: unknown, first: unknown, second: unknown): boolean {
       if (event === 'upgrade' || event === 'connect') upgraded(first as IncomingMessage, second as Socket);
       else if (event === 'clientError') refused(first, second as FollowedSocket);
-      // biome-ignore lint/complexity/noArguments: see above
+      else if (event === 'request') return emit.call(this, event, first, second);
+      // biome-ignore lint/complexity/noArguments: as many as there are
       return emit.apply(this, arguments as unknown as unknown[]);
     } as Server['emit'];
   }
@@ -151,8 +158,8 @@ function exchangeOf(begun: readonly Exchange[], response: ServerResponse): Excha
   return begun[0]?.response === response ? begun[0] : begun.find((each) => each.response === response);
 }
 
-function hasBody({ request, response, status }: Exchange): boolean {
-  return response === undefined || (request?.method !== 'HEAD' && status !== 204 && status !== 304);
+function hasBody({ method, response, status }: Exchange): boolean {
+  return response === undefined || (method !== 'HEAD' && status !== 204 && status !== 304);
 }
 
 let counting = false;
@@ -163,15 +170,13 @@ function countBodies(): void {
   counting = true;
   const { prototype } = ServerResponse;
   const { write, end } = prototype;
-  prototype.write = function (this: ServerResponse, chunk: unknown, encoding: unknown) {
+  prototype.write = function (this: ServerResponse, chunk: unknown, encoding?: unknown, callback?: unknown) {
     count(this, chunk, encoding);
-    // biome-ignore lint/complexity/noArguments: a rest parameter would be an array for each response
-    return write.apply(this, arguments as never);
+    return write.call(this, chunk, encoding as BufferEncoding, callback as () => void);
   } as typeof write;
-  prototype.end = function (this: ServerResponse, chunk: unknown, encoding: unknown) {
+  prototype.end = function (this: ServerResponse, chunk?: unknown, encoding?: unknown, callback?: unknown) {
     count(this, chunk, encoding);
-    // biome-ignore lint/complexity/noArguments: as above
-    return end.apply(this, arguments as never);
+    return end.call(this, chunk, encoding as BufferEncoding, callback as () => void);
   } as typeof end;
 }
 

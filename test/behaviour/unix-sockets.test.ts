@@ -114,7 +114,7 @@ test('a live owner is refused, naming it; a second instance changes nothing; a d
   const first = await startHoldfast(t, { args: ['-b', `unix:${path}`], allowErrors: true });
   const second = await startHoldfast(t, { args: ['-b', `unix:${path}`], untilReady: false, allowErrors: [/in use by/] });
   t.is((await second.exit).status, 1);
-  t.is(second.stderr, `holdfast: cannot bind unix:${path}: in use by node (pid ${first.pid()})\n`);
+  t.is(second.stderr, `holdfast: cannot bind unix:${path}: in use by holdfast (pid ${first.pid()})\n`);
   t.is((await ask({ socketPath: path })).status, 200);
   for (const { pid } of first.processes()) process.kill(pid, 'SIGKILL');
   await first.gone();

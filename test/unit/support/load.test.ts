@@ -3,7 +3,7 @@ import { createServer, type RequestListener, type Server } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
-import { everyKind, type LoadOptions, type Reason, type Report, startLoad } from '../../support/load/index.js';
+import { everyKind, type LoadOptions, type Plain, type Reason, type Report, startLoad } from '../../support/load/index.js';
 import { assertLossless } from '../../support/load/lossless.js';
 import { fixture } from '../../support/paths.js';
 import { probeRefused } from '../../support/probe-refused.js';
@@ -12,11 +12,7 @@ import { tempDir } from '../../support/temp.js';
 const { default: full } = (await import(fixture('full.js'))) as { default: RequestListener };
 const KEEP_ALIVE_MS = 1500;
 
-async function serve(
-  t: ExecutionContext,
-  listener: RequestListener,
-  path?: string,
-): Promise<{ server: Server; target: LoadOptions['target'] }> {
+async function serve(t: ExecutionContext, listener: RequestListener, path?: string): Promise<{ server: Server; target: Plain }> {
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, listener);
   server.listen(path === undefined ? { port: 0, host: '127.0.0.1' } : { path });
   await once(server, 'listening');
