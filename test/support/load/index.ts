@@ -6,7 +6,7 @@ import type { Test } from '../temp.js';
 import type { Answer, Ask } from './messages.js';
 import type { LoadOptions, Report } from './report.js';
 
-export type { LoadOptions, Plain, Reason, Report, Target } from './report.js';
+export type { LoadOptions, Plain, Reason, Report } from './report.js';
 
 /** A mix of every kind that two processors carry together with the server. */
 export const everyKind = {
