@@ -130,7 +130,12 @@ export class ListenerSet {
   /** Resolves when nothing waits on the listeners at these positions, or after a second. */
   async emptied(positions: readonly number[]): Promise<void> {
     const waiting = positions.flatMap((position) => this.all[position] ?? []);
-    await untilEmpty(waiting, () => this.#open);
+    await untilEmpty(waiting, QUEUE_LIMIT, () => this.#open);
+  }
+
+  /** It has not been closed. */
+  get open(): boolean {
+    return this.#open;
   }
 
   /** Another socket in the place of one whose path was removed, undefined where it was not. Throws HoldfastError. */
@@ -176,10 +181,10 @@ export class ListenerSet {
   }
 }
 
-/** Resolves when nothing waits on these, or after a second. */
-export async function untilEmpty(listeners: readonly Listener[], wanted: () => boolean = () => true): Promise<void> {
-  const limit = performance.now() + QUEUE_LIMIT;
-  while (wanted() && listeners.some((listener) => queueLength(listener) > 0) && performance.now() < limit)
+/** Resolves when nothing waits on these, after `limit` milliseconds at the latest, or when nobody wants to know any more. */
+export async function untilEmpty(listeners: readonly Listener[], limit: number, wanted: () => boolean): Promise<void> {
+  const end = performance.now() + limit;
+  while (wanted() && listeners.some((listener) => queueLength(listener) > 0) && performance.now() < end)
     await new Promise((resolve) => setTimeout(resolve, QUEUE_POLL));
 }
 

@@ -37,13 +37,14 @@ export class Renewal {
   }
 
   /**
-   * The new workers accept. The old ones serve who had found the old socket, to the last: nobody new can find it. Then whoever looks for the
-   * path finds the new one, and `then`.
+   * The new workers accept. The old ones serve who had found the old socket, to the last (nobody new can find it), for `patience` milliseconds
+   * at most. Then whoever looks for the path finds the new one, and `then`.
    */
-  complete(then: () => void): void {
+  complete(patience: number, then: () => void): void {
     if (this.#completing) return;
     this.#completing = true;
-    void untilEmpty(this.#renewed.map(({ old }) => old)).then(() => {
+    const old = this.#renewed.map((renewed) => renewed.old);
+    void untilEmpty(old, patience, () => this.#set.open && this.#renewed.length > 0).then(() => {
       this.#done = true;
       for (const renewed of this.#renewed.splice(0)) this.#publish(renewed);
       then();
@@ -60,6 +61,7 @@ export class Renewal {
 
   #publish({ old, fresh }: Renewed): void {
     this.#attempt(() => {
+      if (!this.#set.open) return;
       listen(fresh, this.#backlog);
       this.#log.info('listener.bound', `listening on ${fresh.bound} again, for its file was removed`, { address: fresh.bound });
     });

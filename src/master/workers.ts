@@ -185,7 +185,7 @@ export class Workers {
         ready: () => next.expose(false),
         accepting: () => {
           if (renewal.done) this.#reloaded(next, release);
-          else if (next === this.#next) renewal.complete(() => next.expose(false));
+          else if (next === this.#next) renewal.complete(this.#origin.settings.gracefulTimeout * 1000, () => next.expose(false));
         },
         failed: (_status, reason, stack) => this.#reloadFailed(next, reason, stack),
       });

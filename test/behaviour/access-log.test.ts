@@ -10,6 +10,7 @@ import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { everyKind, type Load, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
 import { fixture } from '../support/paths.js';
+import { Releases } from '../support/releases.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
@@ -92,6 +93,24 @@ test('a quick stop writes what was answered, and what it cut', async (t) => {
       .split('\n'),
     ['200 /pid', '200 /pid', '499 /slow -', ''],
   );
+});
+
+test('an exception that nobody catches does not take the lines with it', async (t) => {
+  const file = join(tempDir(t), 'access');
+  const releases = new Releases(t, 0);
+  releases.add(
+    'export default (req, res) => { res.end("x"); if (req.url === "/last") setImmediate(() => { throw new Error("out of order"); }); };',
+  );
+  releases.point(1);
+  const holdfast = await startHoldfast(t, {
+    args: ['--access-logfile', file, '--access-logformat', '%(U)s'],
+    cwd: releases.current,
+    app: releases.app,
+    allowErrors: true,
+  });
+  for (const path of ['/1', '/2', '/3', '/last']) await ask(holdfast.target, path).catch(() => undefined);
+  await holdfast.event('worker.exit');
+  t.is(readFileSync(file, 'utf8'), '/1\n/2\n/3\n/last\n');
 });
 
 test('USR1 to a worker reopens its files, and only its own', async (t) => {

@@ -2,18 +2,32 @@
 
 import { once } from 'node:events';
 import { existsSync, lstatSync, readdirSync, statSync, unlinkSync } from 'node:fs';
-import { createServer } from 'node:net';
+import { request } from 'node:http';
+import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { startHoldfast } from '../support/holdfast.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
+import { stat } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
 const KEEP_ALIVE = 5_000;
+
+/** Resolves when a request is connected and sent, whether it is accepted or not. */
+async function connected(socketPath: string, path: string): Promise<{ readonly body: Promise<string> }> {
+  const asked = request({ socketPath, path, agent: false }).end();
+  const body = new Promise<string>((resolve, reject) => {
+    asked.on('error', reject).on('response', (response) => response.setEncoding('utf8').on('data', resolve).on('error', reject));
+  });
+  body.catch(() => {});
+  const [socket] = (await once(asked, 'socket')) as [Socket];
+  if (socket.connecting) await once(socket, 'connect');
+  return { body };
+}
 
 test('by path: upgrades and reloads lose nothing, keep the file and its mode, and the last one removes it', async (t) => {
   const dir = tempDir(t);
@@ -73,6 +87,22 @@ test('a file that somebody removed is back after HUP, with its mode, and those w
   assertLossless(t, await load.stop());
   await holdfast.stop();
   t.deepEqual(readdirSync(dir), []);
+});
+
+test('who waits on a socket whose file is gone is served before its last worker leaves', async (t) => {
+  const path = join(tempDir(t), 'shop.sock');
+  const holdfast = await startHoldfast(t, { args: ['-w', '1', '-b', `unix:${path}`], stopMs: 40_000 });
+  const [worker] = holdfast.workers();
+  // Its loop is blocked: whoever comes now is queued, and still is when the new worker accepts.
+  const blocking = ask({ socketPath: path }, '/block?ms=4000');
+  await waitFor(() => stat(worker?.pid ?? 0)?.state === 'R', 5_000, 'the worker at work');
+  const waiting = await Promise.all(Array.from({ length: 5 }, () => connected(path, '/pid')));
+  unlinkSync(path);
+  const reload = holdfast.reload();
+  t.is((await blocking).status, 200);
+  for (const answer of waiting) t.is(await answer.body, String(worker?.pid));
+  t.is((await reload).event, 'reload.done');
+  t.not((await ask({ socketPath: path }, '/pid')).body, String(worker?.pid));
 });
 
 test('a reload that fails leaves no second socket, and the next one gives the file back', async (t) => {
