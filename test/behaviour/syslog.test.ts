@@ -10,6 +10,7 @@ import test, { type ExecutionContext } from 'ava';
 import { DgramSocket } from 'node-unix-socket';
 import { ask } from '../support/ask.js';
 import { startHoldfast } from '../support/holdfast.js';
+import { fixture } from '../support/paths.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
@@ -131,6 +132,14 @@ test('a syslog that is stopped costs nobody a processor, and gets what was kept 
     holdfast.log.some(({ msg }) => /syslog/.test(msg ?? '')),
     'slow is not missing',
   );
+});
+
+test("its socket does not keep a worker that waits for its app's last words", async (t) => {
+  const path = join(tempDir(t), 'log.sock');
+  listen(t, path);
+  const args = ['--log-syslog', '--log-syslog-to', `unix://${path}`];
+  const holdfast = await startHoldfast(t, { args, app: fixture('sigterm.mjs'), stopMs: 20_000 });
+  t.is((await holdfast.stop()).status, 0);
 });
 
 test('over UDP the host is named, as RFC 3164 has it', async (t) => {

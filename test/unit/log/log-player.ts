@@ -1,6 +1,7 @@
 // Logs to its standard output, whatever that is.
 import { once } from 'node:events';
 import { Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessLog } from '#src/log/access-log.js';
 import { complain } from '#src/log/complain.js';
 import { openLog } from '#src/log/log.js';
@@ -31,7 +32,11 @@ switch (process.argv[2]) {
   case 'batch': {
     const access = new AccessLog('-', log);
     for (let n = 0; n < Number(process.argv[3]); n += 1) access.add(JSON.stringify({ n, pid: process.pid, text: 'x'.repeat(n % 300) }));
-    access.end();
+    // The reader begins late, and a process that ends has not that much patience.
+    for (let turn = 0; turn < 40; turn += 1) {
+      access.end();
+      await sleep(50);
+    }
     break;
   }
   case 'complain':

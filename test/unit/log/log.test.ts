@@ -219,7 +219,7 @@ test('a pipe that blocks, and is not read, stops nobody', async (t) => {
 });
 
 test('batches of several writers do not mix their lines in a pipe', async (t) => {
-  const script = `(for i in 1 2 3 4; do "$0" "$1" batch 400 & done; wait) | cat`;
+  const script = `(for i in 1 2 3 4; do "$0" "$1" batch 800 & done; wait) | (sleep 1; cat)`;
   const shell = spawn('/bin/sh', ['-c', script, process.execPath, PLAYER], { stdio: ['ignore', 'pipe', 'inherit'] });
   const perWriter = new Map<number, number[]>();
   for await (const text of createInterface({ input: shell.stdout })) {
@@ -230,7 +230,7 @@ test('batches of several writers do not mix their lines in a pipe', async (t) =>
   for (const numbers of perWriter.values())
     t.deepEqual(
       numbers,
-      Array.from({ length: 400 }, (_, n) => n),
+      Array.from({ length: 800 }, (_, n) => n),
     );
 });
 

@@ -163,6 +163,15 @@ test('a connection that ends before: 499, or the status that was sent already, o
   );
 });
 
+test('a router that shortens the url changes no line', async (t) => {
+  const { exchanges } = await told(t, `${GET}\r\n`, (req, res) => {
+    req.url = '/b';
+    req.method = 'PUT';
+    res.end();
+  });
+  t.deepEqual(exchanges.map(formatted('%(r)s %(m)s %(U)s')), ['GET /a/b?c=d&e HTTP/1.1 GET /a/b']);
+});
+
 test('1xx is not the answer', async (t) => {
   const raw = 'POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\nx';
   const { exchanges, answer } = await told(t, raw, (req, res) => req.resume().on('end', () => res.end('done')));
