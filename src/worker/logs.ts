@@ -11,10 +11,13 @@ const [STDOUT, STDERR] = [1, 2];
 export class Logs {
   readonly log: Log;
   readonly #boot: Boot;
+  readonly #libc: Promise<typeof import('../sys/libc.js')> | undefined;
   #access: AccessLog | undefined;
 
   constructor(boot: Boot) {
     this.#boot = boot;
+    // Now, for our directory may be gone when the file is renamed; and only for those who capture.
+    if (boot.captureOutput === true) this.#libc = import('../sys/libc.js');
     const { logFile: file, logLevel: level, generation: gen, name, syslog } = boot;
     const options = { file, level, role: 'worker', gen, pid: process.pid, name, ...(syslog ? { syslog } : {}) } as const;
     this.log = openLogAnyway(options).child({ slot: boot.slot });
@@ -29,13 +32,14 @@ export class Logs {
   reopen(): void {
     this.log.reopen();
     this.#access?.reopen();
-    if (this.#boot.captureOutput === true) this.#capture().catch((error: unknown) => this.log.warning(null, messageOf(error)));
+    this.#capture().catch((error: unknown) => this.log.warning(null, messageOf(error)));
   }
 
-  /** The file that our standard streams were given has another name by now. Loaded here: who does not capture needs no call into the C library. */
+  /** The file that our standard streams were given has another name by now. */
   async #capture(): Promise<void> {
-    const { duplicateOnto } = await import('../sys/libc.js');
-    for (const stream of [STDOUT, STDERR]) if (stream !== this.log.descriptor) duplicateOnto(this.log.descriptor, stream);
+    const libc = await this.#libc;
+    if (libc === undefined) return;
+    for (const stream of [STDOUT, STDERR]) if (stream !== this.log.descriptor) libc.duplicateOnto(this.log.descriptor, stream);
   }
 }
 
