@@ -3,12 +3,13 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { fixture, holdfastCommand } from '../support/paths.js';
 import { asProcessOne, canBeProcessOne } from '../support/pid-namespace.js';
 import { caughtSignals, children, isAlive } from '../support/proc.js';
-import { deliver, freeze, thaw } from '../support/signals.js';
+import { deliver } from '../support/signals.js';
 import { tempDir } from '../support/temp.js';
 import { openTerminal } from '../support/terminal.js';
 import { waitFor } from '../support/wait.js';
@@ -61,13 +62,14 @@ test('a master that is killed ends its keeper with status 1 and a line that says
 });
 
 test('signals to a keeper whose master has no handlers yet wait for them', async (t) => {
-  const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', fixture('hello.js')]);
+  const gate = join(tempDir(t), 'gate');
+  const env = { GATE: gate, NODE_OPTIONS: `--import=${pathToFileURL(fixture('late-master.mjs'))}` };
+  const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', fixture('hello.js')], { env });
   const keeper = await waitFor(() => terminal.processes().find(({ role }) => role === 'keeper'), 10_000, 'the keeper');
   const master = await waitFor(() => children(keeper.pid).at(0), 5_000, 'the master');
-  await freeze(t, master);
   t.is(caughtSignals(master) & (1n << BigInt(constants.signals.SIGUSR2 - 1)), 0n, 'it would be killed');
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGTTIN'] as const) await deliver(keeper.pid, signal);
-  thaw(master);
+  writeFileSync(gate, '');
   await terminal.shows(/refused: the master is still starting/);
   await terminal.shows(/serving on 127\.0\.0\.1:\d+ with 2 workers/);
   t.true(isAlive(master));
