@@ -36,10 +36,11 @@ export interface Loss {
 }
 
 export interface Failed {
-  readonly failed: number;
   readonly total: number;
-  /** How many of which kind and reason, of the first hundred. */
-  readonly how: Readonly<Record<string, number>>;
+  /** Requests that were refused, reset, cut off or not answered. */
+  readonly failed: number;
+  /** Keep-alive connections that were closed before their time, without a word, and found so by their client before it asked again. */
+  readonly closed: number;
 }
 
 export interface Part {

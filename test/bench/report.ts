@@ -37,7 +37,7 @@ export function report(parts: readonly Part[], head: Head): string {
 }
 
 const LOSSES =
-  'Exchanges that failed, of all that were made while each replaced itself again and again: refused, reset, cut off, or closed before its time. The clients\nare raw sockets that never retry.';
+  'While each replaced itself again and again. *Failed*: requests that were refused, reset, cut off or not answered, of all that were made. *Closed*:\nidle keep-alive connections that were closed before their time without a word; the client found out before it asked again, and a little later it\nwould have been one that failed. The clients are raw sockets that never retry.';
 
 function warnings({ quick, busyness }: Head): string[] {
   return [
@@ -88,20 +88,18 @@ function lossTable(loss: readonly Loss[]): string {
     `${operation}, ${times} ${times === 1 ? 'time' : 'times'}`,
     failed(mixed),
     failed(hot),
-    ways(mixed, hot),
+    emphasised(mixed.closed + hot.closed, ''),
   ]);
-  return table(['', 'operation', 'mixed: failed / total', 'hot: failed / total', 'how'], lines);
+  return table(['', 'operation', 'mixed: failed / total', 'hot: failed / total', 'closed'], lines);
 }
 
 function failed({ failed, total }: Failed): string {
-  const text = `${failed} / ${total >= 10_000 ? `${Math.round(total / 1_000)}k` : total}`;
-  return failed === 0 ? `**${text}**` : text;
+  return emphasised(failed, ` / ${total >= 10_000 ? `${Math.round(total / 1_000)}k` : total}`);
 }
 
-/** The kinds of client are the columns' affair. */
-function ways(...found: readonly Failed[]): string {
-  const ways = found.flatMap(({ how }) => Object.keys(how)).map((way) => way.split(' ').at(-1) ?? way);
-  return [...new Set(ways)].join(', ');
+/** None is what everybody wants. */
+function emphasised(count: number, rest: string): string {
+  return count === 0 ? `**0${rest}**` : `${count}${rest}`;
 }
 
 function table(head: readonly string[], lines: readonly (readonly string[])[]): string {

@@ -1,7 +1,6 @@
 /** What each subject loses when it replaces itself under load: the same clients, which never retry, one subject after the other. */
 import { messageOf } from '#src/errors.js';
 import { type LoadOptions, startLoad } from '../../support/load/index.js';
-import { summary } from '../../support/load/lossless.js';
 import type { Effort, Failed, Loss, Part } from '../part.js';
 import { inScope } from '../scope.js';
 import { spreadOf } from '../statistics.js';
@@ -51,7 +50,7 @@ async function lossOf(subject: Subject, { quick, progress }: Effort, found: Loss
     const mixed = await under(subject, which, subject.hasApp ? MIXED : WITHOUT_APP, times);
     const hot = await under(subject, which, HOT, times);
     found.push({ subject: subject.name, operation: mixed.operation, times, mixed, hot });
-    progress(`${subject.name} ${mixed.operation}: ${mixed.failed} of ${mixed.total} mixed, ${hot.failed} of ${hot.total} hot`);
+    progress(`${subject.name} ${mixed.operation}: mixed ${JSON.stringify(mixed)}, hot ${JSON.stringify(hot)}`);
   }
 }
 
@@ -63,7 +62,7 @@ function plotOf(loss: readonly Loss[]): Part['plots'][number] {
   return {
     is: 'bars',
     name: 'loss',
-    title: 'Failed exchanges each time that it replaces itself, mixed and hot load together',
+    title: 'Failed requests each time that it replaces itself, mixed and hot load together',
     unit: '',
     bars,
   };
@@ -82,6 +81,7 @@ function under(subject: Subject, which: number, mix: Mix, times: number): Promis
       await load.answeredAtLeast(BETWEEN, 60_000);
     }
     const report = await load.stop();
-    return { operation: operation.name, failed: report.failed, total: report.total, how: summary(report) };
+    const closed = report.reasons['idle-closed-early'] ?? 0;
+    return { operation: operation.name, total: report.total, failed: report.failed - closed, closed };
   });
 }

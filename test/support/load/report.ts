@@ -56,6 +56,8 @@ export interface Counts {
 export interface Report extends Counts {
   /** The first 100. */
   readonly failures: readonly Failure[];
+  /** How many failed for which reason. */
+  readonly reasons: Readonly<Partial<Record<Reason, number>>>;
   /** Good answers by worker: its header `x-worker`, else a body that is a pid, else '?'. */
   readonly answeredBy: ReadonlyMap<string, number>;
   /** Only the kinds that the mix names. */

@@ -7,6 +7,7 @@ interface Span {
   total: number;
   failed: number;
   failures: Failure[];
+  reasons: Partial<Record<Reason, number>>;
   answeredBy: Map<string, number>;
   perKind: Partial<Record<KindName, Counts>>;
   lastAnswerAt: number;
@@ -45,6 +46,7 @@ export class Tally {
   failed(kind: KindName | 'load', reason: Reason, detail: string): void {
     for (const span of [this.#all, this.#sinceMark]) {
       count(span, kind, 1);
+      span.reasons[reason] = (span.reasons[reason] ?? 0) + 1;
       if (span.failures.length < KEPT_FAILURES) span.failures.push({ kind, reason, at: Date.now(), detail });
     }
     this.#settle();
@@ -61,8 +63,8 @@ export class Tally {
 
   /** Everything since the start, or since the mark. */
   report(since: 'start' | 'mark'): Report {
-    const { total, failed, failures, answeredBy, perKind, longestGapMs } = since === 'start' ? this.#all : this.#sinceMark;
-    return { total, failed, failures, answeredBy, perKind, longestGapMs };
+    const { total, failed, failures, reasons, answeredBy, perKind, longestGapMs } = since === 'start' ? this.#all : this.#sinceMark;
+    return { total, failed, failures, reasons, answeredBy, perKind, longestGapMs };
   }
 
   /** Resolves when every kind has had so many good answers since the start; a kind for which `isRare` holds needs one. */
@@ -93,7 +95,16 @@ export class Tally {
 
   #newSpan(): Span {
     const perKind = Object.fromEntries(this.#kinds.map((kind) => [kind, { total: 0, failed: 0 }]));
-    return { total: 0, failed: 0, failures: [], answeredBy: new Map(), perKind, lastAnswerAt: performance.now(), longestGapMs: 0 };
+    return {
+      total: 0,
+      failed: 0,
+      failures: [],
+      reasons: {},
+      answeredBy: new Map(),
+      perKind,
+      lastAnswerAt: performance.now(),
+      longestGapMs: 0,
+    };
   }
 }
 

@@ -86,6 +86,7 @@ test('a reset before the response is a failure of each kind that meets it', asyn
   const { target } = await serve(t, (req) => (req.socket as Socket).resetAndDestroy());
   const report = await judge(t, target, { short: 1, hot: 1, slow: 1, pipelined: 1, upload: 1, early: 1 });
   t.deepEqual(reasons(report), ['reset-before-response']);
+  t.deepEqual(report.reasons, { 'reset-before-response': report.failed }, 'all of them, not only those that are told one by one');
 });
 
 test('an end of file before the response is told from a reset', async (t) => {
