@@ -9,7 +9,9 @@ import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
 import { fill, makeReadOnly, mayMount, mountSmall } from '../support/mounts.js';
+import { holdfastCommand } from '../support/paths.js';
 import { Releases } from '../support/releases.js';
+import { addStrange } from '../support/strange-release.js';
 import { waitFor } from '../support/wait.js';
 
 const PLENTY = 1024;
@@ -36,9 +38,9 @@ async function underLoad(
   assertLossless(t, await load.stop());
 }
 
-/** prlimit(1): the limit of a process that runs. Node raises it to the hard one, which cannot be raised again, when it starts. */
-function limitDescriptors(pid: number, { soft, hard }: { readonly soft?: number; readonly hard?: number }): void {
-  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${soft ?? hard}:${hard ?? ''}`]);
+/** prlimit(1): the soft limit of a process that runs. The candidate's Node raises its own to the hard one. */
+function limitDescriptors(pid: number, count: number): void {
+  execFileSync('prlimit', ['--pid', String(pid), `--nofile=${count}:`]);
 }
 
 const ran = (holdfast: Holdfast) => ({ workers: holdfast.workers(), fds: descriptors(holdfast.pid()).kinds, files: holdfast.strayFiles() });
@@ -48,32 +50,46 @@ for (const count of [20, 30, 38])
   test(`a master with ${count} descriptors rolls an upgrade back and says why, and one right after there are more commits`, (t) =>
     underLoad(t, true, [/upgrade\.rollback/], async (holdfast) => {
       const before = ran(holdfast);
-      limitDescriptors(holdfast.pid(), { soft: count });
+      limitDescriptors(holdfast.pid(), count);
       const verdict = await holdfast.upgrade();
       t.is(verdict.event, 'upgrade.rollback');
       t.regex(String(verdict.reason), NONE_LEFT);
       t.deepEqual(ran(holdfast), before);
-      limitDescriptors(holdfast.pid(), { soft: PLENTY });
+      limitDescriptors(holdfast.pid(), PLENTY);
       t.is((await holdfast.upgrade()).event, 'upgrade.done');
     }));
 
-test('a candidate that runs out of descriptors while it loads is rolled back, and its reason says so', (t) =>
-  underLoad(t, true, [/upgrade\.rollback/], async (holdfast) => {
-    const before = ran(holdfast);
-    limitDescriptors(holdfast.pid(), { hard: 46 });
-    const verdict = await holdfast.upgrade();
-    t.is(verdict.event, 'upgrade.rollback');
-    t.regex(String(verdict.reason), NONE_LEFT);
-    t.deepEqual(ran(holdfast), before);
-  }));
+test('a candidate that runs out of descriptors while it loads is rolled back, and its reason says so', async (t) => {
+  const releases = new Releases(t);
+  releases.bring(1, []);
+  const options = { app: releases.app, cwd: releases.current, command: releases.start, allowErrors: [/upgrade\.rollback/] };
+  const holdfast = await startHoldfast(t, options);
+  const before = ran(holdfast);
+  // Whatever it needs: one is left to it.
+  releases.point(
+    addStrange(
+      releases,
+      `const { execFileSync } = await import('node:child_process');
+       const { closeSync, openSync } = await import('node:fs');
+       execFileSync('prlimit', ['--pid', String(process.pid), '--nofile=60:60']);
+       let last;
+       try { for (;;) last = openSync('/dev/null'); } catch { closeSync(last); }
+       await import(${JSON.stringify(holdfastCommand)});`,
+    ),
+  );
+  const verdict = await holdfast.upgrade();
+  t.is(verdict.event, 'upgrade.rollback');
+  t.regex(String(verdict.reason), /no descriptors are left \(raise ulimit -n\)|EMFILE: too many open files/);
+  t.deepEqual(ran(holdfast), before);
+});
 
 test('a worker that cannot be replaced for want of descriptors is replaced when there are some, and none is lost meanwhile', async (t) => {
   const holdfast = await startHoldfast(t, { args: ['-w', '2'], stopMs: 30_000 });
   const { fds } = ran(holdfast);
-  limitDescriptors(holdfast.pid(), { soft: 20 });
+  limitDescriptors(holdfast.pid(), 20);
   process.kill(holdfast.workers()[0]?.pid ?? 0, 'SIGKILL');
   await holdfast.says(/cannot start worker 1: no descriptors are left/);
-  limitDescriptors(holdfast.pid(), { soft: PLENTY });
+  limitDescriptors(holdfast.pid(), PLENTY);
   await waitFor(() => isDeepStrictEqual(ran(holdfast).fds, fds), 15_000, 'the same descriptors');
   await waitFor(() => holdfast.workers().length === 2, 15_000, 'two workers');
   t.pass();
