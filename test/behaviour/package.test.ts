@@ -57,14 +57,15 @@ test.after.always(() => rmSync(place, { recursive: true, force: true }));
 
 test('it has what runs and what is read, and nothing else', (t) => {
   const files = packed.files.map(({ path }) => path);
-  const belongs = /^((bin|dist)\/.*\.js|dist\/.*\.d\.ts|docs\/.*\.(md|js|txt)|systemd\/.*|package\.json|(README|CHANGELOG)\.md|LICENSE)$/;
+  const belongs =
+    /^((bin|dist)\/.*\.c?js|bin\/package\.json|dist\/.*\.d\.ts|docs\/.*\.(md|js|txt)|systemd\/.*|package\.json|(README|CHANGELOG)\.md|LICENSE)$/;
   t.deepEqual(
     files.filter((path) => !belongs.test(path)),
     [],
   );
   for (const path of ['README.md', 'LICENSE', 'CHANGELOG.md', 'bin/holdfast.js', 'docs/upgrade.md']) t.true(files.includes(path), path);
   const pointing = files.filter(
-    (path) => /\.(js|ts)$/.test(path) && readFileSync(join(installed, path), 'utf8').includes('sourceMappingURL'),
+    (path) => /\.(c?js|ts)$/.test(path) && readFileSync(join(installed, path), 'utf8').includes('sourceMappingURL'),
   );
   t.deepEqual(pointing, [], 'source maps to nowhere');
   t.log(`${files.length} files, ${packed.unpackedSize} bytes unpacked`);

@@ -6,6 +6,7 @@ import { ask } from '../support/ask.js';
 import { startHoldfast } from '../support/holdfast.js';
 import { fixture, holdfastCommand } from '../support/paths.js';
 import { Releases } from '../support/releases.js';
+import { waitFor } from '../support/wait.js';
 
 const isWhere = (platform: string) => `--import=data:text/javascript,Object.defineProperty(process,'platform',{value:'${platform}'})`;
 
@@ -27,6 +28,7 @@ test('where there is no /proc it serves and upgrades through a moved link, and n
   releases.point(2);
   releases.remove(1);
   t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  await waitFor(() => holdfast.workers(1).length === 0, 10_000, 'the old worker to leave');
   t.is((await ask(holdfast.target)).headers['x-release'], '2');
   const [{ command } = {}] = holdfast.events('upgrade.start');
   t.is((command as string[])[0], 'node', 'found through PATH again');
