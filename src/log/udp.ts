@@ -1,5 +1,6 @@
 /** Datagrams over UDP (any role). Nobody says whether they arrive; a host that is up and does not listen may say that it does not. udp(7) */
-import { createSocket, type Socket } from 'node:dgram';
+import type { Socket } from 'node:dgram';
+import { createRequire } from 'node:module';
 import { isIPv6 } from 'node:net';
 import { messageOf } from '../errors.js';
 import type { Attempt, Carrier } from './datagrams.js';
@@ -12,6 +13,9 @@ export function openUdp(host: string, port: number): Carrier {
   let socket: Socket | undefined;
   let failure: { readonly why: string; readonly at: number } | undefined;
   let ready = false;
+
+  // Loaded here: of all processes that log, only those that do so in this way need it.
+  const { createSocket } = createRequire(import.meta.url)('node:dgram') as typeof import('node:dgram');
 
   function open(): Socket {
     const opened = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
