@@ -1,4 +1,5 @@
 /** What a master and its worker say to each other, and where a worker finds its descriptors. Pure. */
+import type { Identity } from '../privileges/index.js';
 import type { AccessFormat, LogLevel, SyslogSettings } from '../settings/index.js';
 import type { Shapes } from './shape.js';
 
@@ -21,6 +22,8 @@ export interface Boot {
   readonly generation: number;
   readonly name: string;
   readonly app: string;
+  /** Whom it becomes before it loads the app; null: it stays who it is. */
+  readonly identity: Identity | null;
   readonly cwd: string;
   readonly listeners: number;
   readonly backlog: number;

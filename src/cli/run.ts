@@ -1,6 +1,7 @@
-/** From the command line to a role: keeper or master. The only file that ends the process. */
+/** From the command line to a role: launcher, keeper or master. The only file that ends the process. */
 import { readFileSync } from 'node:fs';
 import { isatty } from 'node:tty';
+import type { Daemon } from '../daemon/index.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { complain } from '../log/complain.js';
 import { type Command, readCommand } from '../master/command.js';
@@ -18,7 +19,7 @@ export async function run(deliver: typeof deliverSignals): Promise<void> {
       ? new HoldfastError(`cannot start: ${NO_DESCRIPTORS}`, EXIT.failed, { cause: thrown })
       : thrown;
     complain(error);
-    process.exit(error instanceof HoldfastError ? error.exitStatus : EXIT.failed);
+    process.exit(statusOf(error));
   }
 }
 
@@ -27,6 +28,7 @@ async function runRole(deliver: typeof deliverSignals): Promise<number> {
   if (request.kind === 'help') return print(helpText());
   if (request.kind === 'version') return print(`holdfast ${version()} (node ${process.version})\n`);
   refuseUnknownPlatform();
+  if (wantsBackground(request.settings)) return background(request.settings, deliver);
   const command = readCommand();
   if (blocksUsr1()) (await import('../sys/signal-mask.js').catch(explainMissingBinary)).unblock('SIGUSR1');
   if (wantsKeeper(request.settings)) return keeper(command, request.settings, deliver);
@@ -36,6 +38,11 @@ async function runRole(deliver: typeof deliverSignals): Promise<number> {
 /** With this option (Node 22.14 on) USR1 stays blocked as it is at Node's start, and the order to reopen the logs would never arrive. */
 function blocksUsr1(): boolean {
   return [...process.execArgv, ...(process.env['NODE_OPTIONS'] ?? '').split(/\s+/)].includes('--disable-sigusr1');
+}
+
+/** A re-exec is there already. */
+function wantsBackground(settings: Settings): boolean {
+  return settings.daemon && process.env['HOLDFAST_HANDOVER'] === undefined;
 }
 
 /** Where somebody relies on the first process, and not below a keeper or in the place of another master already. */
@@ -51,6 +58,14 @@ function isWatched({ keepPid }: Settings): boolean {
   return keepPid || process.pid === 1;
 }
 
+async function background(settings: Settings, deliver: typeof deliverSignals): Promise<number> {
+  const { goBackground } = await import('./background.js');
+  const here = await goBackground(settings, deliver);
+  if (here.is === 'daemon') return master(readCommand(), settings, deliver, here);
+  if (here.reason !== undefined) complain(new HoldfastError(here.reason));
+  return here.exitStatus;
+}
+
 async function keeper(command: Command, settings: Settings, deliver: typeof deliverSignals): Promise<number> {
   const { keep } = await import('../keeper/keeper.js').catch(explainMissingBinary);
   const { signal, ended } = await keep({ ...command, adopts: isWatched(settings), gracefulTimeout: settings.gracefulTimeout * 1000 });
@@ -59,9 +74,19 @@ async function keeper(command: Command, settings: Settings, deliver: typeof deli
   return ended;
 }
 
-async function master(command: Command, settings: Settings, deliver: typeof deliverSignals): Promise<number> {
-  const { startMaster } = await import('../master/start.js').catch(explainMissingBinary);
-  return startMaster(command, settings, version(), deliver);
+async function master(command: Command, settings: Settings, deliver: typeof deliverSignals, launcher?: Daemon): Promise<number> {
+  try {
+    const { startMaster } = await import('../master/start.js').catch(explainMissingBinary);
+    return await startMaster(command, settings, version(), deliver, launcher);
+  } catch (error) {
+    // Its standard error is the launcher's still, and so the line needs nobody to pass it on.
+    launcher?.failed(statusOf(error));
+    throw error;
+  }
+}
+
+function statusOf(error: unknown): number {
+  return error instanceof HoldfastError ? error.exitStatus : EXIT.failed;
 }
 
 function print(text: string): number {

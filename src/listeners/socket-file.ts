@@ -1,5 +1,17 @@
 /** A unix socket's way onto its path: bound beside it, renamed over it when it listens, removed if it is still ours (master). */
-import { type BigIntStats, closeSync, lchownSync, lstatSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
+import {
+  type BigIntStats,
+  chownSync,
+  closeSync,
+  constants,
+  fstatSync,
+  lchownSync,
+  lstatSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  unlinkSync,
+} from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { bind, connect, groupId, setNonBlocking, socket, userId } from '../sys/libc.js';
 import type { Access, UnixAddress } from './address.js';
@@ -18,7 +30,7 @@ export function bindDraft(fd: number, address: UnixAddress): SocketFile {
   sweep(address.path);
   const draft = bindSomewhere(fd, address);
   try {
-    if (owner !== undefined) lchownSync(draft, owner.uid, owner.gid);
+    if (owner !== undefined) give(draft, owner);
     const { dev, ino } = lstatSync(draft, { bigint: true });
     return { dev: String(dev), ino: String(ino), draft };
   } catch (error) {
@@ -133,7 +145,31 @@ function sweep(path: string): void {
   }
 }
 
-function ownerOf({ path, access }: UnixAddress): { readonly uid: number; readonly gid: number } | undefined {
+/** open(2), O_PATH: a handle on the file and not on what it is; only Linux has it. */
+const O_PATH = 0o10000000;
+
+/**
+ * By a handle and not by name, for who may write the directory can put another file under the name, a second one of /run/docker.sock say, and
+ * root would give that away.
+ */
+function give(draft: string, { uid, gid }: Owner): void {
+  if (process.platform !== 'linux') return lchownSync(draft, uid, gid);
+  const fd = openSync(draft, O_PATH | constants.O_NOFOLLOW);
+  try {
+    const stat = fstatSync(fd);
+    if (!stat.isSocket() || stat.nlink !== 1 || stat.uid !== process.geteuid?.()) throw refusal(`unix:${draft}`, 'somebody replaced it');
+    chownSync(`/proc/self/fd/${fd}`, uid, gid);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
+function ownerOf({ path, access }: UnixAddress): Owner | undefined {
   if (access?.user === undefined && access?.group === undefined) return undefined;
   return { uid: numberOf('user', access, userId, path), gid: numberOf('group', access, groupId, path) };
 }
@@ -142,7 +178,7 @@ function ownerOf({ path, access }: UnixAddress): { readonly uid: number; readonl
 function numberOf(kind: 'user' | 'group', access: Access, find: (name: string) => number | undefined, path: string): number {
   const name = access[kind];
   if (name === undefined) return -1;
-  const id = /^\d{1,9}$/.test(name) ? Number(name) : find(name);
+  const id = /^\d{1,10}$/.test(name) ? Number(name) : find(name);
   if (id === undefined) throw refusal(`unix:${path}`, `there is no ${kind} "${name}"`);
   return id;
 }

@@ -1,6 +1,7 @@
 /** The access log (worker): lines are collected for a moment and written at once, for a write(2) costs as much as five lines. */
 import { messageOf } from '../errors.js';
 import type { Log } from './log.js';
+import type { Opener } from './log-file.js';
 import { Sink } from './sink.js';
 
 /** Characters, and milliseconds: what a worker that is killed takes with it at most. */
@@ -9,8 +10,8 @@ const MOMENT = 10;
 const FLAG = '--access-logfile';
 
 /** Throws HoldfastError, exit 1, when the file cannot be opened: for those who want to know before they start. */
-export function checkAccessLog(file: string): void {
-  new Sink(file, FLAG).close();
+export function checkAccessLog(file: string, opener?: Opener): void {
+  new Sink(file, FLAG, opener).close();
 }
 
 export class AccessLog {

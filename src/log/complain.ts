@@ -7,12 +7,12 @@ import { say } from './stderr.js';
 const STDERR = 2;
 
 /**
- * Writes `holdfast: <message>` to the standard error, and into the log if there is one; who sees both on a terminal gets it once.
+ * Writes `holdfast: <message>` to the standard error, and into the log if there is one; who sees both gets it once.
  * The stack goes only into a debug log. Never throws.
  */
 export function complain(error: unknown, log?: Log): void {
   const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
-  say(`holdfast: ${message}\n`);
+  if (log?.hasStreams !== true) say(`holdfast: ${message}\n`);
   if (log === undefined) return;
   if (!(log.terminal && isatty(STDERR))) log.critical(null, message);
   if (log.debugs && error instanceof Error && error.stack !== undefined) log.debug(null, error.stack);

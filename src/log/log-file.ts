@@ -1,5 +1,6 @@
 /** Opening a log file (any role). */
-import { constants, openSync } from 'node:fs';
+import { constants, lstatSync, openSync, readlinkSync } from 'node:fs';
+import { dirname, resolve } from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 import { reasonOf } from './reason.js';
 
@@ -13,12 +14,25 @@ const PLAIN: Readonly<Record<string, string>> = {
   EACCES: 'permission denied',
   EISDIR: 'it is a directory',
   ENXIO: 'it is a FIFO that nobody reads, or a socket',
+  ELOOP: 'it has become a link',
 };
 
+/** Who opens the file. */
+export interface Opener {
+  /** Whose links are followed, beside root's. */
+  readonly uid: number;
+  /** `asked`: false when a link that is not root's has led to this path. */
+  open(path: string, flags: number, mode: number, asked: boolean): number;
+}
+
+const ourselves = (): Opener => ({ uid: process.geteuid?.() ?? 0, open: openSync });
+
 /** A descriptor that appends to it. The mode is 0640 less the umask. Throws HoldfastError, exit 1. open(2). */
-export function openLogFile(path: string, flag = '--log-file'): number {
+export function openLogFile(path: string, flag = '--log-file', { uid, open }: Opener = ourselves()): number {
   try {
-    return openSync(path, FLAGS, MODE);
+    if (isDescriptor(path)) return open(path, FLAGS, MODE, true);
+    const { name, asked } = behindLinks(path, uid);
+    return open(name, FLAGS | constants.O_NOFOLLOW, MODE, asked);
   } catch (cause) {
     throw new HoldfastError(`cannot open the log file ${path}: ${reason(cause as NodeJS.ErrnoException)} (see ${flag})`, EXIT.failed, {
       cause,
@@ -28,4 +42,28 @@ export function openLogFile(path: string, flag = '--log-file'): number {
 
 function reason(error: NodeJS.ErrnoException): string {
   return PLAIN[error.code ?? ''] ?? reasonOf(error);
+}
+
+/** Links that open what they lead to without a name, like `>(command)` of a shell. proc(5). */
+function isDescriptor(path: string): boolean {
+  return /^\/(dev\/fd|proc)\//.test(path);
+}
+
+const MOST_LINKS = 40;
+
+/**
+ * In /tmp anybody can put a link to what only we may write. The kernel has a guard against that, protected_symlinks of proc(5), which is off
+ * in places, and which does not look at directories that are not sticky.
+ */
+function behindLinks(path: string, uid: number): { readonly name: string; readonly asked: boolean } {
+  let name = path;
+  let asked = true;
+  for (let count = 0; count < MOST_LINKS; count += 1) {
+    const stat = lstatSync(name, { throwIfNoEntry: false });
+    if (stat?.isSymbolicLink() !== true) return { name, asked };
+    if (stat.uid !== 0 && stat.uid !== uid) throw new Error(`${name} is a link that belongs to uid ${stat.uid}`);
+    asked &&= stat.uid === 0;
+    name = resolve(dirname(name), readlinkSync(name));
+  }
+  return { name, asked };
 }

@@ -2,6 +2,7 @@
 import { isatty } from 'node:tty';
 import type { LogLevel, SyslogSettings } from '../settings/index.js';
 import type { Event } from './events.js';
+import type { Opener } from './log-file.js';
 import { Sink } from './sink.js';
 import { say } from './stderr.js';
 import { openSyslog, type Syslog, severityOf } from './syslog.js';
@@ -26,12 +27,14 @@ export interface LogOptions extends Bindings {
   readonly level: LogLevel;
   /** Where the lines go, too. */
   readonly syslog?: SyslogSettings;
+  /** Who opens the file; this process if not given. */
+  readonly opener?: Opener;
 }
 
 /** Throws HoldfastError, exit 1, when the file cannot be written, or this platform cannot reach syslog. */
-export function openLog({ file, level, syslog: settings, role, gen, pid, name }: LogOptions): Log {
+export function openLog({ file, level, syslog: settings, role, gen, pid, name, opener }: LogOptions): Log {
   const syslog = settings === undefined ? undefined : openSyslog(settings, name);
-  const sink = new Sink(file);
+  const sink = new Sink(file, undefined, opener);
   const terminal = file === '-' && isatty(1);
   const log = new Log({ sink, syslog, level, terminal, text: terminal ? textOf() : undefined }, { role, gen, pid, name });
   sink.onLoss = (lines) => log.warning(null, `${lines} lines of the log were lost: nothing could be written`);
@@ -61,6 +64,11 @@ export class Log {
   /** Whether its lines are seen where standard output is a terminal. */
   get terminal(): boolean {
     return this.#target.terminal;
+  }
+
+  /** Whether the standard streams end in its file. */
+  get hasStreams(): boolean {
+    return this.#target.sink.followed;
   }
 
   /** Whether debug lines, and so stack traces, are wanted. */
@@ -101,6 +109,11 @@ export class Log {
   /** The same log with more, or other, values in each line: a slot, a generation that is known only now. */
   child(bindings: Partial<Bindings> & { readonly slot?: number }): Log {
     return new Log(this.#target, { ...this.#bindings, ...bindings });
+  }
+
+  /** `point` is given the descriptor of the file, if it is one, now and after each reopening. */
+  follow(point: (fd: number) => void): void {
+    this.#target.sink.follow(point);
   }
 
   /** The file by its name again, for all children too. If that fails the old one is written to as before, and says so. */

@@ -4,7 +4,7 @@
  */
 import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { messageOf } from '../errors.js';
-import { openLogFile } from './log-file.js';
+import { type Opener, openLogFile } from './log-file.js';
 import { reasonOf } from './reason.js';
 
 /** What nobody takes is kept up to here, bytes, and lost from there on. */
@@ -17,27 +17,47 @@ const LAST_PATIENCE = 200;
 
 const STDOUT = 1;
 const NEWLINE = 10;
+/** Not opened by its name: who has dropped its privileges since the start may not. */
+const STREAMS: readonly string[] = ['-', '/dev/stdout'];
 
 export class Sink {
   readonly #path: string | undefined;
   readonly #flag: string | undefined;
+  readonly #opener: Opener | undefined;
   #fd: number;
   #isFile: boolean;
   #unsent = Buffer.alloc(0);
   #lost = 0;
   #troubled = false;
   #retry: NodeJS.Timeout | undefined;
+  #point: ((fd: number) => void) | undefined;
   /** Told how many lines were lost, once there is room again. */
   onLoss: (lines: number) => void = () => {};
   /** Told once that a file cannot be written, and why; again only after it could. */
   onTrouble: (why: string) => void = () => {};
 
-  /** Appends to the file, or writes to the standard output when it is `-`. Throws HoldfastError, exit 1. `flag`: the option that names it. */
-  constructor(file: string, flag?: string) {
-    this.#path = file === '-' ? undefined : file;
+  /**
+   * Appends to the file, or writes to the standard output when it is `-`. Throws HoldfastError, exit 1.
+   * @param flag the option that names it
+   * @param opener who opens the file; this process if not given
+   */
+  constructor(file: string, flag?: string, opener?: Opener) {
+    this.#path = STREAMS.includes(file) ? undefined : file;
     this.#flag = flag;
-    this.#fd = this.#path === undefined ? standardOutput() : openLogFile(this.#path, flag);
+    this.#opener = opener;
+    this.#fd = this.#path === undefined ? standardOutput() : openLogFile(this.#path, flag, opener);
     this.#isFile = fstatSync(this.#fd).isFile();
+  }
+
+  get followed(): boolean {
+    return this.#point !== undefined;
+  }
+
+  /** Does nothing for a standard stream. */
+  follow(point: (fd: number) => void): void {
+    if (this.#path === undefined) return;
+    this.#point = point;
+    point(this.#fd);
   }
 
   /** What others may write to, beside us. */
@@ -61,8 +81,9 @@ export class Sink {
     if (this.#path === undefined) return undefined;
     try {
       const old = this.#fd;
-      this.#fd = openLogFile(this.#path, this.#flag);
+      this.#fd = openLogFile(this.#path, this.#flag, this.#opener);
       this.#isFile = fstatSync(this.#fd).isFile();
+      this.#point?.(this.#fd);
       closeSync(old);
     } catch (error) {
       return messageOf(error);

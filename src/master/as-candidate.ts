@@ -88,10 +88,10 @@ export class AsCandidate {
 
   async #prepare(): Promise<void> {
     const generation = this.#generation;
-    const { settings, base, before } = generation.origin;
+    const { settings, base, before, identity } = generation.origin;
     // A running master is a better reason than its ports.
     if (before === undefined && settings.pid !== undefined) Pidfile.refuseRunning(settings.pid);
-    const listeners = generation.listeners ?? (await ListenerSet.settle(settings, base, before?.inherited ?? [], generation.log));
+    const listeners = generation.listeners ?? (await ListenerSet.settle(settings, base, before?.inherited ?? [], generation.log, identity));
     generation.listeners = listeners;
     // As early as can be, for it takes longest: what is left to do here, and be it to log the start, is done while they load.
     this.#turns.later(() => {

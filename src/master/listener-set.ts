@@ -22,6 +22,12 @@ import type { Settings } from '../settings/index.js';
 import { type Deal, deal, type Layout } from './deal.js';
 import { divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
 
+/** Of the files of unix sockets, where the setting does not name another. */
+export interface Owner {
+  readonly uid: number;
+  readonly gid: number;
+}
+
 const QUEUE_POLL = 5;
 /** For connections that go on coming to an address that is given up. Milliseconds. */
 const QUEUE_LIMIT = 1_000;
@@ -42,8 +48,8 @@ export class ListenerSet {
   #open = true;
 
   /** Throws HoldfastError: in use, not permitted, nonsense. */
-  static async settle(settings: Settings, base: string, inherited: readonly Listener[], log: Log): Promise<ListenerSet> {
-    const wanted = await resolveBinds(settings.bind.map(parseBind), base);
+  static async settle(settings: Settings, base: string, inherited: readonly Listener[], log: Log, owner?: Owner): Promise<ListenerSet> {
+    const wanted = givenTo(owner, await resolveBinds(settings.bind.map(parseBind), base));
     const match = matchListeners(inherited, wanted);
     const { listeners, warnings } = await bindAll(match.bind, match.overlaps);
     for (const listener of match.drop) closeListener(listener);
@@ -186,6 +192,13 @@ export async function untilEmpty(listeners: readonly Listener[], limit: number, 
   const end = performance.now() + limit;
   while (wanted() && listeners.some((listener) => queueLength(listener) > 0) && performance.now() < end)
     await new Promise((resolve) => setTimeout(resolve, QUEUE_POLL));
+}
+
+/** Workers that may not, and clients of theirs, would not be let in by what only root may write. */
+function givenTo(owner: Owner | undefined, addresses: readonly Address[]): readonly Address[] {
+  if (owner === undefined) return addresses;
+  const access = { user: String(owner.uid), group: String(owner.gid) };
+  return addresses.map((address) => (address.is === 'unix' ? { ...address, access: { ...access, ...address.access } } : address));
 }
 
 /** What a candidate that was killed has left of its new unix sockets, under either name. */

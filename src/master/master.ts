@@ -231,12 +231,18 @@ export class Master {
     this.#departure = undefined;
     this.#clock.stop();
     void this.#tidyUp().then(() => {
-      if (departure.reason !== undefined) complain(new Error(departure.reason), this.#log);
+      this.#explain(departure);
       this.#log.info('master.exit', 'leaving', { status: departure.status });
       this.#log.flush();
       if (this.#isLast) this.#generation.origin.keeper?.tell({ type: 'exit', status: departure.status, pid: process.pid });
       this.#generation.tellSuccessor({ type: 'farewell' }, () => this.#departed(departure.status));
     });
+  }
+
+  /** To whoever waits for it: the command that started this daemon, or the standard error. */
+  #explain({ status, reason }: Departure): void {
+    this.#generation.origin.launcher?.failed(status, reason ?? 'cannot start: the master was told to stop before it was ready');
+    if (reason !== undefined) complain(new Error(reason), this.#log);
   }
 
   async #tidyUp(): Promise<void> {

@@ -1,8 +1,10 @@
 /** Where a master comes from: from nobody, or from the one before (master). */
 
 import type { Lease } from '../channel/lease.js';
+import type { Daemon } from '../daemon/index.js';
 import type { Listener } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
+import type { Identity } from '../privileges/index.js';
 import type { Settings } from '../settings/index.js';
 import type { Command } from './command.js';
 import type { KeeperLink } from './keeper-link.js';
@@ -11,6 +13,8 @@ import type { Predecessor } from './predecessor.js';
 export interface Origin {
   readonly command: Command;
   readonly settings: Settings;
+  /** Whom its workers become. */
+  readonly identity: Identity | undefined;
   /** The physical directory that relative run-time paths are resolved against, for all generations. */
   readonly base: string;
   readonly generation: number;
@@ -21,6 +25,8 @@ export interface Origin {
   /** The right to succeed this master: a descriptor. */
   readonly succession: number;
   readonly keeper: KeeperLink | undefined;
+  /** The command that waits for a first generation that is a daemon. */
+  readonly launcher: Daemon | undefined;
   /** None for the first generation. */
   readonly before:
     | {

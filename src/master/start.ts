@@ -4,12 +4,13 @@ import { basename, resolve } from 'node:path';
 import { createLease, createSuccession } from '../channel/lease.js';
 import { CANDIDATE_FDS, HANDOVER_VERSION, SPOKEN } from '../channel/master-messages.js';
 import { misunderstanding, unknownFormat } from '../channel/versions.js';
+import type { Daemon } from '../daemon/index.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import { decodeListeners, inheritListener, type Listener } from '../listeners/index.js';
 import { checkAccessLog } from '../log/access-log.js';
 import { openLog } from '../log/log.js';
 import type { Settings } from '../settings/index.js';
-import { duplicateOnto, isConnected, newSession, setCloseOnExec } from '../sys/libc.js';
+import { duplicateOnto, isConnected, newGroup, pointStreamsAt, setCloseOnExec } from '../sys/libc.js';
 import { missingOn } from '../sys/platform.js';
 import type { Command } from './command.js';
 import { KeeperLink } from './keeper-link.js';
@@ -19,7 +20,7 @@ import { Predecessor } from './predecessor.js';
 import type { MasterSignal } from './signals.js';
 
 /** What one generation leaves for the next in the environment. Gone from it as soon as it is read. */
-const HANDED = ['HOLDFAST_HANDOVER', 'HOLDFAST_FDS', 'HOLDFAST_PREDECESSOR', 'HOLDFAST_KEEPER'] as const;
+const HANDED = ['HOLDFAST_HANDOVER', 'HOLDFAST_FDS', 'HOLDFAST_PREDECESSOR', 'HOLDFAST_KEEPER', 'HOLDFAST_DAEMON'] as const;
 type Handed = Readonly<Partial<Record<(typeof HANDED)[number], string>>>;
 
 /** Resolves with the exit status when this generation has left. Throws HoldfastError before it has begun. */
@@ -28,12 +29,17 @@ export async function startMaster(
   asked: Settings,
   version: string,
   deliver: (listener: (signal: MasterSignal) => void) => void,
+  launcher?: Daemon,
 ): Promise<number> {
   const { command, handed } = takeHandedOver(read);
   refuseUndecided(asked, command.env);
   const before = handed.HOLDFAST_HANDOVER === undefined ? undefined : await meetPredecessor(handed, version);
   const base = before?.base ?? process.cwd();
   const settings = resolvePaths(asked, base);
+  // Before any file is made; workers and the next generation inherit it.
+  if (settings.umask !== undefined) process.umask(settings.umask);
+  const privileges = await ifPrivileged(settings);
+  const identity = privileges?.workersIdentity(settings);
   const generation = before?.generation ?? 1;
   const name = settings.name ?? basename(settings.app.split('#')[0] ?? '').replace(/\.[cm]?[jt]s$/, '');
   const { logFile: file, logLevel: level, syslog, accessLogfile } = settings;
@@ -45,11 +51,15 @@ export async function startMaster(
     gen: generation,
     pid: process.pid,
     name,
+    ...privileges?.logOpener(identity),
   });
-  if (accessLogfile !== undefined) checkAccessLog(accessLogfile);
+  if (accessLogfile !== undefined) checkAccessLog(accessLogfile, privileges?.logOpener(identity).opener);
   if (before !== undefined) takeStderr(before.stderr);
+  launcher?.detach();
+  if (settings.daemon) log.follow(pointStreamsAt);
   const missing = missingOn();
   if (missing !== undefined) log.warning(null, missing);
+  privileges?.warnOfOthers(command, settings, identity, log);
   process.title = `holdfast: master [${name}] gen ${generation}`;
   return new Promise((departed) => {
     let master: Master | undefined;
@@ -58,6 +68,7 @@ export async function startMaster(
     const origin: Origin = {
       command,
       settings,
+      identity,
       base,
       generation,
       log,
@@ -65,6 +76,7 @@ export async function startMaster(
       lease: before?.lease ?? createLease(),
       succession: before?.succession ?? createSuccession(),
       keeper,
+      launcher,
       before: before?.origin,
     };
     master = new Master(origin, departed);
@@ -80,6 +92,12 @@ function refuseUndecided({ upgrade }: Settings, env: NodeJS.ProcessEnv): void {
     'cannot use --upgrade manual: systemd supervises (NOTIFY_SOCKET is set), and it cannot follow two masters (use --upgrade auto)',
     EXIT.usage,
   );
+}
+
+/** For who is root, or wants workers that are somebody else; the others need not wait until it is loaded. */
+async function ifPrivileged({ user, group }: Settings) {
+  if (process.geteuid?.() !== 0 && user === undefined && group === undefined) return undefined;
+  return import('./identity.js');
 }
 
 function takeHandedOver({ argv, directory, env }: Command): { readonly command: Command; readonly handed: Handed } {
@@ -131,7 +149,7 @@ async function meetPredecessor(handed: Handed, version: string): Promise<Before>
   predecessor.send({ type: 'hello', ...SPOKEN, pid: process.pid, holdfast: version, node: process.version });
   // The incumbent has heard which versions we speak, and comes to the same conclusion.
   refuseFor(misunderstanding('the incumbent', handover));
-  leadSession();
+  leadGroup();
   const inherited = inherit(entries, predecessor);
   const keeper = handover.keeper ? at(CANDIDATE_FDS.keeper) : undefined;
   return {
@@ -162,12 +180,15 @@ function markPrivate(fd: number): void {
   }
 }
 
-/** The incumbent knows our pid by now, so that it can end this group too. */
-function leadSession(): void {
+/**
+ * The incumbent knows our pid by now, so that it can end this group too. Within the session of the intermediate, which has left: who leads a
+ * session gets every terminal that it opens for its own. tty_ioctl(4), TIOCSCTTY.
+ */
+function leadGroup(): void {
   try {
-    newSession();
+    newGroup();
   } catch {
-    // The intermediate was none, and we lead a group already.
+    // The intermediate was none, and we lead a session and its group already.
   }
 }
 

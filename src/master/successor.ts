@@ -3,7 +3,7 @@
  * and known by its channel and its process groups alone.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, existsSync } from 'node:fs';
+import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { Channel, type ChannelEnd } from '../channel/channel.js';
 import { claimSuccession, createLease, createSuccession, type Lease } from '../channel/lease.js';
@@ -17,6 +17,7 @@ import {
   type ToCandidate,
 } from '../channel/master-messages.js';
 import { HoldfastError } from '../errors.js';
+import { intermediate } from '../sys/intermediate.js';
 import { anyAlive, killGroup, killProcess } from '../sys/process-group.js';
 import { LastWords } from './last-words.js';
 
@@ -156,12 +157,4 @@ export class Successor {
     closeSync(this.#succession);
     this.words.close();
   }
-}
-
-/** A process that starts the command in the background and exits at once: its child becomes nobody's, or the keeper's. */
-function intermediate(argv: readonly [string, ...string[]], descriptors: number): readonly [string, ...string[]] {
-  if (existsSync('/bin/sh')) return ['/bin/sh', '-c', '"$0" "$@" & exit 0', ...argv];
-  const stdio = `Array.from({ length: ${descriptors} }, (_, fd) => fd)`;
-  const start = `const [file, ...args] = process.argv.slice(1); require('child_process').spawn(file, args, { stdio: ${stdio} }).unref()`;
-  return [process.execPath, '-e', start, '--', ...argv];
 }

@@ -14,6 +14,7 @@ import {
   seconds,
   size,
   type UpgradeMode,
+  umask,
   upgradeMode,
   urlPath,
   workers,
@@ -73,6 +74,12 @@ export const CATALOGUE = {
     sentence: 'Write the pid of the master in charge to this file.',
     parse: filled,
   } satisfies Option<string>,
+  daemon: {
+    flag: 'daemon',
+    short: 'D',
+    sentence: 'Go into the background: the command returns 0 when the master is ready, else its exit status with the reason.',
+    parse: on,
+  } satisfies Option<true>,
   name: {
     flag: 'name',
     short: 'n',
@@ -173,6 +180,37 @@ export const CATALOGUE = {
     sentence: 'Stay as the process that a supervisor watches until the last generation has ended; process 1 does so unasked.',
     parse: on,
   } satisfies Option<true>,
+  user: {
+    flag: 'user',
+    short: 'u',
+    type: 'USER',
+    sentence: 'Workers run as this user, by name or number, and with its group if none is given; for a master that root starts.',
+    parse: filled,
+  } satisfies Option<string>,
+  group: {
+    flag: 'group',
+    short: 'g',
+    type: 'GROUP',
+    sentence: 'Workers run with this group, by name or number.',
+    parse: filled,
+  } satisfies Option<string>,
+  initgroups: {
+    flag: 'initgroups',
+    sentence: "Workers have all of the user's groups; as always with --user.",
+    parse: on,
+  } satisfies Option<true>,
+  noInitgroups: {
+    flag: 'no-initgroups',
+    sentence: 'Workers have the one group alone.',
+    parse: on,
+  } satisfies Option<true>,
+  umask: {
+    flag: 'umask',
+    short: 'm',
+    type: 'MASK',
+    sentence: 'Octal mask of the permissions that new files and unix sockets do not get, here and in the workers; unchanged if not given.',
+    parse: umask,
+  } satisfies Option<number>,
   logLevel: {
     flag: 'log-level',
     type: 'LEVEL',

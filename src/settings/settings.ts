@@ -11,6 +11,7 @@ export interface Settings {
   readonly bind: readonly string[];
   readonly workers: number;
   readonly pid?: string;
+  readonly daemon: boolean;
   readonly name?: string;
   /** 0 is off. */
   readonly timeout: number;
@@ -32,6 +33,10 @@ export interface Settings {
   readonly probe?: string;
   readonly chdir?: string;
   readonly keepPid: boolean;
+  readonly user?: string;
+  readonly group?: string;
+  readonly initgroups: boolean;
+  readonly umask?: number;
   readonly logLevel: LogLevel;
   readonly logFile: string;
   readonly captureOutput: boolean;
@@ -58,6 +63,7 @@ export function readSettings(argv: readonly string[], env: Environment): Request
   const settings: Settings = {
     bind: texts.all('bind'),
     workers: texts.last('workers'),
+    daemon: given.has('daemon'),
     timeout: texts.last('timeout'),
     gracefulTimeout: texts.last('gracefulTimeout'),
     keepAlive: texts.last('keepAlive'),
@@ -71,6 +77,7 @@ export function readSettings(argv: readonly string[], env: Environment): Request
     upgradeTimeout: texts.last('upgradeTimeout'),
     bootTimeout: texts.last('bootTimeout'),
     keepPid: given.has('keepPid'),
+    initgroups: !given.has('noInitgroups'),
     logLevel: texts.last('logLevel'),
     logFile: texts.last('logFile'),
     captureOutput: given.has('captureOutput'),
@@ -81,6 +88,9 @@ export function readSettings(argv: readonly string[], env: Environment): Request
     ...texts.ifGiven('name'),
     ...texts.ifGiven('probe'),
     ...texts.ifGiven('chdir'),
+    ...texts.ifGiven('user'),
+    ...texts.ifGiven('group'),
+    ...texts.ifGiven('umask'),
     // Last, so that `-workers 4 app.js` is told about its dash and not about two apps.
     app: onlyApp(apps),
   };

@@ -74,6 +74,14 @@ export const positiveSeconds: Parse<number> = (text, as) => {
   return value;
 };
 
+/** Octal whatever it begins with, as umask(1) has it. */
+export const umask: Parse<number> = (text, as) => {
+  const digits = /^(?:0o)?([0-7]{1,5})$/.exec(text)?.[1];
+  const value = Number.parseInt(digits ?? '', 8);
+  if (value <= 0o777) return value;
+  throw unusable(as, 'it needs an octal mask from 0 to 0777');
+};
+
 function whole(text: string, as: string, least: number, most: number, or = ''): number {
   const value = /^-?\d+$/.test(text) ? Number(text) : Number.NaN;
   if (value >= least && value <= most) return value;

@@ -52,16 +52,40 @@ const f = {
   getpeername: libc.func('int getpeername(int fd, uint8_t *address, _Inout_ uint32_t *length)'),
   poll: libc.func('int poll(uint8_t *fds, unsigned long count, int timeout)'),
   getpwnam: libc.func('void *getpwnam(const char *name)'),
+  getpwuid: libc.func('void *getpwuid(uint32_t uid)'),
   getgrnam: libc.func('void *getgrnam(const char *name)'),
+  getgrouplist: libc.func('int getgrouplist(const char *user, uint32_t group, uint32_t *groups, _Inout_ int *count)'),
   fcntl: libc.func('int fcntl(int fd, int command, ...)'),
   flock: libc.func('int flock(int fd, int operation)'),
   pipe: libc.func('int pipe(_Out_ int *fds)'),
   dup2: libc.func('int dup2(int from, int to)'),
-  setsid: libc.func('int setsid()'),
+  setpgid: libc.func('int setpgid(int pid, int group)'),
   waitid: libc.func('int waitid(int type, uint32_t id, uint8_t *info, int options)'),
   waitpid: libc.func('int waitpid(int pid, int *status, int options)'),
   ...(darwin ? {} : { prctl: libc.func('int prctl(int option, ...)') }),
 };
+
+/** Only Linux has them. */
+const linux = darwin
+  ? undefined
+  : {
+      capget: libc.func('int capget(uint8_t *header, uint8_t *data)'),
+      capset: libc.func('int capset(uint8_t *header, const uint8_t *data)'),
+      setfsuid: libc.func('int setfsuid(uint32_t uid)'),
+      setfsgid: libc.func('int setfsgid(uint32_t gid)'),
+    };
+
+/** struct passwd; what macOS has in the middle is skipped. */
+const passwd = koffi.struct({
+  name: 'const char *',
+  password: 'const char *',
+  uid: 'uint32_t',
+  gid: 'uint32_t',
+  ...(darwin ? { change: 'int64_t', class: 'const char *' } : {}),
+  gecos: 'const char *',
+  home: 'const char *',
+  shell: 'const char *',
+});
 
 function check(result: number, syscall: string): number {
   if (result >= 0) return result;
@@ -148,6 +172,34 @@ export function groupId(name: string): number | undefined {
   return idBehindTwoPointers(f.getgrnam(name));
 }
 
+/** An entry of the user database. */
+export interface Account {
+  readonly name: string;
+  readonly uid: number;
+  /** The group that it logs in with. */
+  readonly gid: number;
+  readonly home: string;
+  readonly shell: string;
+}
+
+/** By name or by uid; undefined when there is none. getpwnam(3). */
+export function findAccount(user: string | number): Account | undefined {
+  const entry: unknown = typeof user === 'string' ? f.getpwnam(user) : f.getpwuid(user);
+  if (entry === null) return undefined;
+  const { name, uid, gid, home, shell } = koffi.decode(entry, passwd) as Account;
+  return { name, uid, gid, home: home ?? '', shell: shell ?? '' };
+}
+
+/** All groups that a user logs in with, `gid` among them. getgrouplist(3). */
+export function groupsOf(name: string, gid: number): number[] {
+  for (let room = 64; ; room *= 4) {
+    const groups = Buffer.alloc(room * 4);
+    const count = [room];
+    if (f.getgrouplist(name, gid, groups, count) < 0) continue;
+    return Array.from({ length: count[0] ?? 0 }, (_, at) => groups.readUInt32LE(at * 4));
+  }
+}
+
 /** struct passwd and struct group both begin with the name, the password and the number, everywhere. */
 function idBehindTwoPointers(entry: unknown): number | undefined {
   return entry === null ? undefined : Number(koffi.decode(entry, 2 * koffi.sizeof('void *'), 'uint32_t'));
@@ -198,9 +250,14 @@ export function duplicateOnto(from: number, to: number): void {
   check(f.dup2(from, to), 'dup2');
 }
 
-/** Become the leader of a new session and process group, without a terminal. Throws EPERM for a leader of a group. setsid(2). */
-export function newSession(): void {
-  check(f.setsid(), 'setsid');
+/** Become the leader of a new process group of this session. Does nothing for who leads one already. Throws EPERM for the leader of the session. setpgid(2). */
+export function newGroup(): void {
+  check(f.setpgid(0, 0), 'setpgid');
+}
+
+/** The standard output and the standard error are that file from now on, here and in whoever is started later. */
+export function pointStreamsAt(fd: number): void {
+  for (const stream of [1, 2]) duplicateOnto(fd, stream);
 }
 
 /** Orphans among our descendants become our children, instead of process 1's. Linux; elsewhere nothing. PR_SET_CHILD_SUBREAPER, prctl(2). */
@@ -223,4 +280,40 @@ export function endedChild(): number | undefined {
 /** Take the exit status of a child that has ended, so that it is no zombie. waitpid(2). */
 export function reapChild(pid: number): void {
   check(f.waitpid(pid, null, 1), 'waitpid');
+}
+/** _LINUX_CAPABILITY_VERSION_3: two sets of three words, effective, permitted and inheritable. */
+const CAPABILITY_VERSION = 0x20080522;
+
+/**
+ * Of this thread, and so of every process that it starts: no inheritable capability, which a change of the user would leave. capset(2).
+ * Where there are none, or no such call, nothing happens.
+ */
+export function clearInheritable(): void {
+  if (linux === undefined) return;
+  const header = new Uint8Array(new Uint32Array([CAPABILITY_VERSION, 0]).buffer);
+  const sets = new Uint32Array(6);
+  const bytes = new Uint8Array(sets.buffer);
+  check(linux.capget(header, bytes), 'capget');
+  if (sets[2] === 0 && sets[5] === 0) return;
+  sets[2] = 0;
+  sets[5] = 0;
+  check(linux.capset(header, bytes), 'capset');
+}
+
+/**
+ * Runs `act` with the rights of a user and a group as far as files go; this thread alone, so do no asynchronous work in it. The supplementary
+ * groups stay what they are. setfsuid(2). Undefined where that cannot be done: not on Linux, or not root.
+ */
+export function withFileRightsOf<T>(uid: number, gid: number, act: () => T): T | undefined {
+  if (linux === undefined) return undefined;
+  // Neither says whether it worked; the next call says what is in force.
+  const group = linux.setfsgid(gid);
+  const user = linux.setfsuid(uid);
+  try {
+    const worked = linux.setfsuid(uid) === uid && linux.setfsgid(gid) === gid;
+    return worked ? act() : undefined;
+  } finally {
+    linux.setfsuid(user);
+    linux.setfsgid(group);
+  }
 }

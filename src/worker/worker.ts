@@ -92,6 +92,7 @@ export class Worker {
   async #boot(boot: Boot): Promise<void> {
     process.title = `holdfast: worker [${boot.name}] gen ${boot.generation} slot ${boot.slot}`;
     this.#told = true;
+    if (boot.identity !== null) (await import('./become.js')).become(boot.identity, boot);
     // First of all: a reopening may be ordered at any time.
     const logs = new Logs(boot);
     this.#logs = logs;

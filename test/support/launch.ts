@@ -1,6 +1,6 @@
 // Starts the command under test as an operator would, but cut off from the test runner: its own session, a bare environment, files for its output.
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { MARK } from './marked.js';
 import { fixture, holdfastCommand } from './paths.js';
@@ -13,6 +13,8 @@ export interface HoldfastOptions {
   readonly app?: string;
   /** The logical directory: it becomes `$PWD` as a shell would set it, symlinks and all. */
   readonly cwd?: string;
+  /** With -D, and the log in the file that its standard output is elsewhere. */
+  readonly daemon?: boolean;
   /** On top of a bare environment: nothing of the test runner's own gets through. */
   readonly env?: Readonly<Record<string, string>>;
   /** False: no `-p`. True by default, a path of the test's own directory; a string is the path to use. */
@@ -23,6 +25,8 @@ export interface HoldfastOptions {
   readonly allowErrors?: true | readonly RegExp[];
   /** How long the end of everything may take after the stop, milliseconds; 15 s if not given. */
   readonly stopMs?: number;
+  /** A command that runs it: `setpriv ...`, `unshare ...`. */
+  readonly under?: readonly string[];
   /** Another program in Holdfast's place, for the tests of this file. */
   readonly command?: string;
   /** It is process 1 of a PID namespace of its own, as in a container; `canBeProcessOne` says whether that can be had. */
@@ -56,16 +60,21 @@ export function launch(
     node = process.execPath,
     processOne = false,
     logFile,
+    under = [],
+    daemon = false,
   }: HoldfastOptions,
   place: Place,
 ): ChildProcess {
   const bind = args.some((arg) => /^(-b|--bind)/.test(arg)) ? [] : ['-b', '127.0.0.1:0'];
   const pidfile = place.pidfile === undefined ? [] : ['-p', place.pidfile];
   const log = logFile === undefined ? [] : ['--log-file', logFile];
+  const background = daemon ? ['-D', '--log-file', join(place.dir, 'stdout')] : [];
+  // For workers that are somebody else.
+  if (daemon) chmodSync(place.dir, 0o755);
   const directory = cwd ?? place.dir;
   const out = ['stdout', 'stderr'].map((name) => openSync(join(place.dir, name), 'a'));
-  const typed = [node, command, ...bind, ...pidfile, ...log, ...args, app];
-  const [program, ...words] = [...(processOne ? asProcessOne : []), ...typed];
+  const typed = [node, command, ...bind, ...pidfile, ...log, ...background, ...args, app];
+  const [program, ...words] = [...under, ...(processOne ? asProcessOne : []), ...typed];
   const child = spawn(program ?? '', words, {
     cwd: directory,
     // On a developer's terminal it would otherwise be that terminal's foreground, and behave so.

@@ -4,7 +4,7 @@ import { commandLine, environmentOf, isAlive, ofProcess, pids, stat } from './pr
 
 export const MARK = 'HOLDFAST_TEST_MARK';
 
-export type Role = 'master' | 'worker' | 'keeper' | 'other';
+export type Role = 'master' | 'worker' | 'keeper' | 'launcher' | 'other';
 
 export interface MarkedProcess {
   readonly pid: number;
@@ -51,7 +51,7 @@ function look(pid: number): MarkedProcess {
 
 /** The app's own children inherit HOLDFAST_WORKER from their worker, a worker has it from a master that lacks it. */
 function guessRole(args: string, pid: number, environment: ReadonlyMap<string, string>): Role {
-  const titled = /^holdfast: (master|worker|keeper)\b/.exec(args)?.[1];
+  const titled = /^holdfast: (master|worker|keeper|launcher)\b/.exec(args)?.[1];
   if (titled !== undefined) return titled as Role;
   const parent = stat(pid)?.ppid ?? 0;
   if (environment.has('HOLDFAST_WORKER')) return environmentOf(parent).has('HOLDFAST_WORKER') ? 'other' : 'worker';

@@ -7,6 +7,10 @@ export interface Stat {
   readonly ppid: number;
   /** One letter of proc(5): R S D T t Z X ... */
   readonly state: string;
+  /** Of its process group, of its session; and of the terminal that controls it, 0 when there is none. */
+  readonly group: number;
+  readonly session: number;
+  readonly terminal: number;
   /** In clock ticks since boot; tells a process from a later one that got the same pid. */
   readonly startTime: number;
 }
@@ -26,7 +30,8 @@ export function stat(pid: number): Stat | undefined {
   if (text === undefined) return undefined;
   // The name stands in parentheses and may itself hold blanks and parentheses: count from the last one.
   const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return { pid, state: fields[0] ?? '?', ppid: Number(fields[1]), startTime: Number(fields[19]) };
+  const [ppid = NaN, group = NaN, session = NaN, terminal = NaN] = fields.slice(1).map(Number);
+  return { pid, state: fields[0] ?? '?', ppid, group, session, terminal, startTime: Number(fields[19]) };
 }
 
 /** Whether a process runs (or is stopped); zombies are dead, although kill(pid, 0) finds them. */

@@ -29,6 +29,7 @@ test('an app alone gets the defaults', (t) => {
     app: './server.js',
     bind: ['127.0.0.1:8000'],
     workers: 1,
+    daemon: false,
     timeout: 30,
     gracefulTimeout: 30,
     keepAlive: 5,
@@ -42,6 +43,7 @@ test('an app alone gets the defaults', (t) => {
     upgradeTimeout: 60,
     bootTimeout: 60,
     keepPid: false,
+    initgroups: true,
     logLevel: 'info',
     logFile: '-',
     captureOutput: false,
@@ -51,8 +53,8 @@ test('an app alone gets the defaults', (t) => {
 
 test('every option is understood', (t) => {
   const argv =
-    '-b :1 --bind unix:/s -w 2 -p p -n shop -t 0 --graceful-timeout 1.5 --keep-alive 7 --backlog 9 --reuse-port --upgrade manual --upgrade-timeout 10 --boot-timeout 11 ' +
-    '--max-requests 200 --max-requests-jitter 20 --max-memory 512M --probe /up --chdir / --keep-pid --log-level debug --log-file l ' +
+    '-b :1 --bind unix:/s -w 2 -p p -D -n shop -t 0 --graceful-timeout 1.5 --keep-alive 7 --backlog 9 --reuse-port --upgrade manual --upgrade-timeout 10 --boot-timeout 11 ' +
+    '--max-requests 200 --max-requests-jitter 20 --max-memory 512M --probe /up --chdir / --keep-pid -m 027 -u shop -g www --no-initgroups --log-level debug --log-file l ' +
     '--capture-output --access-logfile a --access-logformat %(h)s%%%({X-Y}i)s ' +
     '--log-syslog --log-syslog-to udp://[::1]:99 --log-syslog-prefix p.q --log-syslog-facility LOCAL7 --disable-redirect-access-to-syslog app.js#x';
   t.deepEqual(settings(argv.split(' ')), {
@@ -60,6 +62,7 @@ test('every option is understood', (t) => {
     bind: [':1', 'unix:/s'],
     workers: 2,
     pid: 'p',
+    daemon: true,
     name: 'shop',
     timeout: 0,
     gracefulTimeout: 1.5,
@@ -76,6 +79,10 @@ test('every option is understood', (t) => {
     probe: '/up',
     chdir: '/',
     keepPid: true,
+    umask: 0o27,
+    user: 'shop',
+    group: 'www',
+    initgroups: false,
     logLevel: 'debug',
     logFile: 'l',
     captureOutput: true,
@@ -197,6 +204,7 @@ const COMPLAINTS: readonly (readonly [string, string])[] = [
   ['--workers 0 app.js', 'cannot use --workers 0: it needs a whole number from 1 to 4096, or auto'],
   ['--workers 1.5 app.js', 'cannot use --workers 1.5: it needs a whole number from 1 to 4096, or auto'],
   ['-workers 4 app.js', 'cannot use -w orkers: it needs a whole number from 1 to 4096, or auto'],
+  ['--daemon=yes app.js', '--daemon takes no value (leave the =yes out)'],
   ['-w 0 -w 2 app.js', 'cannot use -w 0: it needs a whole number from 1 to 4096, or auto'],
   ['-t soon app.js', 'cannot use -t soon: it needs a number of seconds'],
   ['-t -5 app.js', 'cannot use -t -5: a time cannot be negative'],
@@ -268,4 +276,17 @@ test('the help fits 80 columns and names every option', (t) => {
 
 test('the committed settings reference is the generated one (npm run docs)', (t) => {
   t.is(readFileSync('docs/settings.md', 'utf8'), settingsReference());
+});
+
+test('a umask is octal, whatever it begins with', (t) => {
+  for (const [text, mask] of [
+    ['0', 0],
+    ['22', 0o22],
+    ['0022', 0o22],
+    ['0o77', 0o77],
+    ['777', 0o777],
+  ] as const)
+    t.is(settings(['-m', text, 'app.js']).umask, mask, text);
+  for (const text of ['8', '1000', '0x12', 'u=rwx', '-22'])
+    t.regex(complaint(['-m', text, 'app.js']), /^cannot use -m .*: it needs an octal mask from 0 to 0777$/, text);
 });

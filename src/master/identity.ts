@@ -1,0 +1,60 @@
+/** Whom the workers become, and what that asks of a master that root has started (master). */
+import { existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Log, LogOptions } from '../log/log.js';
+import { changeable, checkDrop, type Identity, openAs, resolveIdentity } from '../privileges/index.js';
+import type { Settings } from '../settings/index.js';
+import { clearInheritable } from '../sys/libc.js';
+import type { Command } from './command.js';
+
+/** Decided before anything is bound. Throws HoldfastError, exit 1: unknown, or not possible. */
+export function workersIdentity(settings: Settings): Identity | undefined {
+  const identity = resolveIdentity(settings);
+  if (identity === undefined) return undefined;
+  checkDrop(identity);
+  clearInheritable();
+  return identity;
+}
+
+/** The log is opened with the rights of those who are to go on writing it. */
+export function logOpener(identity: Identity | undefined): Pick<LogOptions, 'opener'> {
+  if (identity === undefined || !isRoot()) return {};
+  return { opener: { uid: identity.uid, open: (...file) => openAs(identity, ...file) } };
+}
+
+/** What root executes, and the pidfile that root believes, should be root's alone. */
+export function warnOfOthers(command: Command, settings: Settings, identity: Identity | undefined, log: Log): void {
+  if (!isRoot()) return;
+  const code = firstChangeable(executed(command, identity === undefined || identity.uid === 0 ? settings : undefined));
+  if (code !== undefined) log.warning(null, `root executes ${code.file}, which is not root's alone: ${code.path} ${code.why}`);
+  const pidfile = settings.pid === undefined ? undefined : changeable(dirname(settings.pid));
+  if (pidfile !== undefined)
+    log.warning(null, `root's kill may go elsewhere, for ${settings.pid} is not root's alone: ${pidfile.path} ${pidfile.why}`);
+  if (identity?.uid === 0) log.warning(null, `${identity.label} leaves the workers root`);
+  else if (identity !== undefined)
+    log.info(null, `workers become ${identity.label}`, { uid: identity.uid, gid: identity.gid, groups: identity.groups });
+}
+
+function firstChangeable(files: readonly string[]) {
+  for (const file of files) {
+    const found = changeable(file);
+    if (found !== undefined) return { file, ...found };
+  }
+  return undefined;
+}
+
+function isRoot(): boolean {
+  return process.geteuid?.() === 0;
+}
+
+/** Files that this master runs, and the next one will: Holdfast with its packages, Node, what Node loads first; and the app, if root loads that. */
+function executed({ argv, directory, env }: Command, rootLoads: Settings | undefined): string[] {
+  const require = createRequire(import.meta.url);
+  const packages = ['koffi', 'pino', 'proper-lockfile'].map((name) => require.resolve(name));
+  const app = rootLoads === undefined ? [] : [resolve(directory, rootLoads.chdir ?? '', rootLoads.app.split('#')[0] ?? '')];
+  const options = [...process.execArgv, ...(env['NODE_OPTIONS'] ?? '').split(' ')].map((word) => word.slice(word.indexOf('=') + 1));
+  const typed = [argv[1 + process.execArgv.length] ?? '', ...options].filter((word) => word !== '').map((word) => resolve(directory, word));
+  return [...typed, fileURLToPath(import.meta.url), process.execPath, ...packages, ...app].filter((file) => existsSync(file));
+}
