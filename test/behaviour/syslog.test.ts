@@ -1,32 +1,15 @@
 // The log and the access log in syslog, over a socket of the test's own in the place of /dev/log.
-
-import { spawn } from 'node:child_process';
 import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { readFileSync, rmSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-import test, { type ExecutionContext } from 'ava';
-import { DgramSocket } from 'node-unix-socket';
+import test from 'ava';
 import { ask } from '../support/ask.js';
+import { Receiver } from '../support/datagrams.js';
 import { startHoldfast } from '../support/holdfast.js';
 import { fixture } from '../support/paths.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
-
-/** What /dev/log would have heard. */
-function listen(t: ExecutionContext, path: string): { readonly heard: string[]; readonly close: () => void } {
-  const heard: string[] = [];
-  const socket = new DgramSocket();
-  socket.on('data', (datagram: Buffer) => heard.push(datagram.toString()));
-  socket.bind(path);
-  const close = () => {
-    socket.close();
-    rmSync(path, { force: true });
-  };
-  t.teardown(close);
-  return { heard, close };
-}
 
 const ENTRY = /^<(\d+)>[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d ([\w.-]+)\[(\d+)\]: (.*)$/;
 
@@ -39,7 +22,7 @@ function entries(heard: readonly string[]) {
 
 test('every line of the log and of the access log is a datagram, beside the log itself', async (t) => {
   const path = join(tempDir(t), 'log.sock');
-  const { heard } = listen(t, path);
+  const { heard } = new Receiver(t, path);
   const args = ['-w', '2', '-n', 'shop', '--log-syslog', '--log-syslog-to', `unix://${path}`, '--log-syslog-facility', 'local3'];
   const holdfast = await startHoldfast(t, { args });
   await ask(holdfast.target, '/pid');
@@ -73,7 +56,7 @@ test('every line of the log and of the access log is a datagram, beside the log 
 
 test('the access log may stay out of it', async (t) => {
   const path = join(tempDir(t), 'log.sock');
-  const { heard } = listen(t, path);
+  const { heard } = new Receiver(t, path);
   const args = ['--log-syslog', '--log-syslog-to', `unix://${path}`, '--log-syslog-prefix', 'a', '--disable-redirect-access-to-syslog'];
   const holdfast = await startHoldfast(t, { args });
   await ask(holdfast.target, '/pid');
@@ -89,40 +72,31 @@ test('a syslog that is missing, and one that comes back, stop nobody; each proce
   const said = (pattern: RegExp) => holdfast.log.filter(({ level, msg }) => level === 'warning' && pattern.test(msg ?? ''));
   const missing = /^cannot log to syslog at .*log\.sock: no such file or directory/;
   await waitFor(() => said(missing).length === 2, 5_000, 'the word of master and worker');
-  const { heard, close } = listen(t, path);
+  const receiver = new Receiver(t, path);
+  const { heard } = receiver;
   t.is((await ask(holdfast.target, '/pid')).status, 200);
   await waitFor(() => heard.some((datagram) => datagram.includes('GET /pid')), 5_000, 'the line');
   await waitFor(() => said(/^syslog at .* takes lines again; it has missed \d+$/).length === 1, 5_000, 'the word that it is back');
   t.is(said(missing).length, 2);
-  close();
+  receiver.close();
   t.is((await ask(holdfast.target)).status, 200);
   await waitFor(() => said(missing).length === 3, 5_000, 'the word that it is gone again');
 });
 
-const RECEIVER = `
-  import { DgramSocket } from 'node-unix-socket';
-  const socket = new DgramSocket();
-  socket.on('data', (datagram) => console.log(datagram.toString()));
-  socket.bind(process.argv[1]);
-  console.log('bound');`;
-
 test('a syslog that is stopped costs nobody a processor, and gets what was kept for it when it goes on', async (t) => {
   const path = join(tempDir(t), 'log.sock');
-  const receiver = spawn(process.execPath, ['--input-type=module', '-e', RECEIVER, path], { stdio: ['ignore', 'pipe', 'inherit'] });
-  t.teardown(() => receiver.kill('SIGKILL'));
-  const heard: string[] = [];
-  createInterface({ input: receiver.stdout }).on('line', (line) => heard.push(line));
-  await waitFor(() => heard.includes('bound'), 10_000, 'the receiver');
+  const receiver = new Receiver(t, path);
+  const { heard } = receiver;
   const holdfast = await startHoldfast(t, { args: ['--log-syslog', '--log-syslog-to', `unix://${path}`] });
   const pid = holdfast.workers()[0]?.pid ?? 0;
-  receiver.kill('SIGSTOP');
+  receiver.pause();
   // The kernel's queue has room for ten or for 512 (net.unix.max_dgram_qlen); each goes to its end and beyond.
   for (let round = 0; round < 7; round += 1) await Promise.all(Array.from({ length: 100 }, () => ask(holdfast.target, '/pid')));
   const [cpu, since] = [cpuSeconds(pid), performance.now()];
   // Time itself is what is measured here.
   await waitFor(() => performance.now() - since > 2_000, 5_000, 'two seconds');
   t.true(cpuSeconds(pid) - cpu < 0.2, `${cpuSeconds(pid) - cpu} s of two`);
-  receiver.kill('SIGCONT');
+  receiver.read();
   await waitFor(
     () => entries(heard).filter(({ text }) => text.includes('GET /pid')).length === 700,
     20_000,
@@ -136,7 +110,7 @@ test('a syslog that is stopped costs nobody a processor, and gets what was kept 
 
 test("its socket does not keep a worker that waits for its app's last words", async (t) => {
   const path = join(tempDir(t), 'log.sock');
-  listen(t, path);
+  new Receiver(t, path);
   const args = ['--log-syslog', '--log-syslog-to', `unix://${path}`];
   const holdfast = await startHoldfast(t, { args, app: fixture('sigterm.mjs'), stopMs: 20_000 });
   t.is((await holdfast.stop()).status, 0);
