@@ -24,7 +24,8 @@ export function textOf(): (line: string) => string {
     customColors: 'debug:blue,info:green,warning:yellow,error:red,critical:bgRed,message:reset',
     useOnlyCustomProps: true,
     translateTime: 'SYS:HH:MM:ss.l',
-    ignore: 'role,gen,slot,pid,name,event,reason,destroyed,answered,durationMs,worker,address,app,workers,release,command',
+    ignore:
+      'role,gen,slot,pid,name,event,reason,destroyed,answered,durationMs,worker,address,sockets,connections,code,signal,status,candidate,app,workers,release,command',
     singleLine: true,
     messageFormat: (line) => sentence(line as Shown),
   });
