@@ -1,15 +1,14 @@
 /** All the workers of one master (master): those in charge, those that a reload starts, those that leave. */
-import { performance } from 'node:perf_hooks';
-import { EXIT, HoldfastError, messageOf } from '../errors.js';
+import { HoldfastError, messageOf } from '../errors.js';
 import type { Log } from '../log/log.js';
 import { Cohort, type CohortListener } from './cohort.js';
 import type { ListenerSet } from './listener-set.js';
 import type { Origin } from './origin.js';
-import { RESTRAINED, type Restraint } from './recycling.js';
 import { isThere, type Release, resolveRelease } from './release.js';
 import type { Renewal } from './renewal.js';
+import { WorkerLog } from './worker-log.js';
 import { workerOrder } from './worker-order.js';
-import type { WorkerEnd, WorkerOrder, WorkerProcess } from './worker-process.js';
+import type { WorkerOrder } from './worker-process.js';
 
 export interface WorkersListener {
   /** Every worker is loaded and probed. */
@@ -24,14 +23,12 @@ export interface WorkersListener {
   hurry(): void;
 }
 
-/** Between two lines about workers that reach their limits too soon. Milliseconds. */
-const RESTRAINT_PAUSE = 60_000;
-
 type Outcome = Pick<CohortListener, 'ready' | 'accepting' | 'failed'>;
 
 export class Workers {
   readonly #origin: Origin;
   readonly #log: Log;
+  readonly #workerLog: WorkerLog;
   /** Whatever follows from a worker's doing is done in a turn of the master's loop. */
   readonly #later: (act: () => void) => void;
   readonly #listener: WorkersListener;
@@ -48,11 +45,11 @@ export class Workers {
   /** This generation gave up, perhaps before it had any. */
   #left = false;
   #drainLimit = 0;
-  #restraintLoggedAt = Number.NEGATIVE_INFINITY;
 
   constructor(origin: Origin, later: (act: () => void) => void, listener: WorkersListener) {
     this.#origin = origin;
     this.#log = origin.log;
+    this.#workerLog = new WorkerLog(origin.log, origin.settings.timeout);
     this.#later = later;
     this.#listener = listener;
     this.#wanted = origin.settings.workers;
@@ -102,7 +99,7 @@ export class Workers {
       ready: () => this.#listener.ready(),
       accepting: () => this.#listener.accepting(),
       failed: (status, reason, stack) => {
-        this.#debug(stack);
+        this.#workerLog.debug(stack);
         this.#listener.failed(status, reason);
       },
     });
@@ -221,7 +218,7 @@ export class Workers {
 
   #reloadFailed(next: Cohort | undefined, reason: string, stack: string): void {
     if (next !== this.#next) return;
-    this.#debug(stack);
+    this.#workerLog.debug(stack);
     this.#next = undefined;
     this.#renewal?.abandon();
     next?.retire();
@@ -231,19 +228,24 @@ export class Workers {
   }
 
   #newCohort(release: Release, outcome: Outcome): Cohort {
-    const about = (worker: WorkerProcess) => ({ slot: worker.slot, worker: worker.pid });
     const shares = (slots: readonly number[]) => this.#listeners?.deal(slots) ?? new Map();
     const cohort: Cohort = new Cohort((slot) => this.#order(slot, release), shares, {
       ready: () => this.#later(outcome.ready),
       accepting: () => this.#later(outcome.accepting),
       failed: (...failure) => this.#later(() => outcome.failed(...failure)),
-      spawned: (worker, instead) => this.#later(() => this.#log.info('worker.spawn', spawnOf(worker.slot, instead), about(worker))),
+      spawned: (worker, instead) => this.#later(() => this.#workerLog.spawned(worker, instead)),
       workerReady: (worker) => {
         this.#drainLimit = Math.max(this.#drainLimit, worker.drainLimit);
-        this.#log.info('worker.ready', `worker ${worker.slot} is ready`, about(worker));
+        this.#workerLog.ready(worker);
       },
-      restrained: (worker, by) => this.#restrained(worker, by),
-      ended: (...ended) => this.#ended(...ended),
+      restrained: (worker, by) => {
+        this.#workerLog.restrained(worker, by);
+        this.#listener.hurry();
+      },
+      ended: (...ended) => {
+        this.#workerLog.ended(...ended);
+        this.#listener.hurry();
+      },
       empty: () => this.#later(() => this.#forget(cohort)),
     });
     this.#cohorts.add(cohort);
@@ -277,55 +279,4 @@ export class Workers {
     const { settings, command } = this.#origin;
     return resolveRelease(settings.app, command.directory, settings.chdir);
   }
-
-  /** One line a minute: it may be so for every worker, for ever. */
-  #restrained({ slot, why, acceptingFor }: WorkerProcess, by: Restraint): void {
-    this.#listener.hurry();
-    const [what, now] = [RESTRAINED[by], performance.now()];
-    if (what === undefined || now < this.#restraintLoggedAt + RESTRAINT_PAUSE) return;
-    this.#restraintLoggedAt = now;
-    this.#log.warning(null, `worker ${slot} ${why} ${Math.round(acceptingFor) / 1000} s after it began to accept; ${what}`);
-  }
-
-  #ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined, instead: WorkerProcess | undefined): void {
-    if (end.stuck !== undefined) this.#wasStuck(worker, end.stuck);
-    const how = end.signal === null ? `exited with status ${end.code}` : `was killed by ${end.signal}`;
-    const why = whyEnded(worker, end);
-    const next = replacedAfter === undefined ? '' : nextOf(replacedAfter, worker, instead);
-    const level = replacedAfter === undefined && (end.code === EXIT.ok || end.signal !== null) ? 'info' : 'warning';
-    this.#log[level]('worker.exit', `worker ${worker.slot} ${how}${why}${next}`, {
-      slot: worker.slot,
-      worker: worker.pid,
-      code: end.code,
-      signal: end.signal,
-    });
-    this.#debug(end.failure?.stack ?? '');
-    this.#listener.hurry();
-  }
-
-  #wasStuck(worker: WorkerProcess, stack: readonly string[]): void {
-    const where = stack.length === 0 ? 'nobody can say where' : `in ${stack[0]}`;
-    const msg = `worker ${worker.slot} did not answer for ${this.#origin.settings.timeout} s (--timeout): its event loop was stuck, ${where}`;
-    this.#log.error('worker.timeout', msg, { slot: worker.slot, worker: worker.pid, stack });
-  }
-
-  #debug(stack: string): void {
-    if (stack !== '') this.#log.debug(null, stack);
-  }
-}
-
-function spawnOf(slot: number, instead: WorkerProcess | undefined): string {
-  return instead === undefined ? `worker ${slot} is started` : `worker ${slot} ${instead.why}: another one takes its place`;
-}
-
-/** In its own words; else, when it left in order, why it had to. */
-function whyEnded({ why }: WorkerProcess, { code, failure }: WorkerEnd): string {
-  if (failure !== undefined) return `: ${failure.reason}`;
-  return why !== undefined && code === EXIT.ok ? `: it ${why}` : '';
-}
-
-function nextOf(milliseconds: number, worker: WorkerProcess, instead: WorkerProcess | undefined): string {
-  const when = milliseconds === 0 ? 'at once' : `in ${Math.round(milliseconds) / 1000} s`;
-  if (instead === undefined || instead.state !== 'accepting') return `; replaced ${when}`;
-  return `; worker ${worker.slot} that ${instead.why} serves on, and the next attempt is ${when}`;
 }
