@@ -132,13 +132,13 @@ function withMode(mode: number | undefined, act: () => void): void {
 
 /** Drafts of instances that were killed before they listened. One that a process has bound stays, whoever it is. */
 function sweep(path: string): void {
-  const bound = boundNames();
-  if (bound === undefined) return;
   try {
     const drafts = readdirSync(dirname(path))
       .map((name) => join(dirname(path), name))
       .filter((name) => isDraftOf(name, path));
-    for (const draft of drafts) if (!bound.has(basename(draft)) && socketFileAt(draft) !== undefined) unlinkSync(draft);
+    // Asked after the directory: a draft of which the kernel did not know yet when it was listed has its owner by now.
+    const bound = drafts.length === 0 ? undefined : boundNames();
+    for (const draft of drafts) if (bound?.has(basename(draft)) === false && socketFileAt(draft) !== undefined) unlinkSync(draft);
   } catch (error) {
     // Another's in a sticky directory, or a directory that may be written and not read: litter, and no reason not to start.
     if (codeOf(error) === undefined) throw error;
