@@ -18,6 +18,11 @@ export function lineOf(format: AccessFormat, who: Who): LineOf {
   return format === 'json' ? jsonLine(who) : textLine(format, who);
 }
 
+/** Whether a line says how long its exchange took. */
+export function isTimed(format: AccessFormat): boolean {
+  return format === 'json' || format.some((piece) => typeof piece !== 'string' && 'TMDL'.includes(piece.atom));
+}
+
 function textLine(format: readonly Piece[], who: Who): LineOf {
   const makers = joined(format.map((piece) => (typeof piece === 'string' ? piece : atomOf(piece, who))));
   return (exchange) => {

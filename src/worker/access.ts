@@ -3,7 +3,7 @@ import type { AccessOrder } from '../channel/worker-messages.js';
 import { AccessLog } from '../log/access-log.js';
 import type { Log } from '../log/log.js';
 import type { Who } from './access-json.js';
-import { lineOf } from './access-line.js';
+import { isTimed, lineOf } from './access-line.js';
 import type { Server } from './connections.js';
 import { followExchanges } from './exchanges.js';
 
@@ -11,7 +11,7 @@ import { followExchanges } from './exchanges.js';
 export function startAccessLog(server: Server, { file, format }: AccessOrder, who: Who, log: Log): AccessLog {
   const access = new AccessLog(file ?? undefined, log);
   const line = lineOf(format, who);
-  const cutAll = followExchanges(server, (exchange) => access.add(line(exchange)));
+  const cutAll = followExchanges(server, (exchange) => access.add(line(exchange)), isTimed(format));
   process.once('exit', () => {
     cutAll();
     access.end();

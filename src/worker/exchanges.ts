@@ -11,7 +11,7 @@ import { refusalStatus } from './refusal-status.js';
 /** From its request to its end; who is told of the end finds it complete. One object for each, for this is on every request's way. */
 export class Exchange {
   /** Milliseconds: of the monotonic clock at first, then what it took. */
-  milliseconds = performance.now();
+  milliseconds: number;
   /** Of the body; of all that was sent on an upgraded connection. */
   bytes = 0;
   /** 0 as long as there is none; 499 when the connection ended before. */
@@ -29,7 +29,9 @@ export class Exchange {
     readonly response: Response | undefined,
     /** Of the client; undefined on a unix socket. */
     readonly address: string | undefined,
+    startedAt: number,
   ) {
+    this.milliseconds = startedAt;
     this.method = request?.method;
     this.url = request?.url;
   }
@@ -57,8 +59,11 @@ interface Message {
 /**
  * Tell `ended` of each exchange of this server. Returns what tells it of those that are cut by the end of the process.
  * Channels, as for the connections; what they do not announce (upgrades, what Node refuses) is heard of through the server's `emit`.
+ *
+ * @param timed false: nobody wants to know how long they took, and to ask the clock twice is a part of what this costs
  */
-export function followExchanges(server: Server, ended: (exchange: Exchange) => void): () => void {
+export function followExchanges(server: Server, ended: (exchange: Exchange) => void, timed = true): () => void {
+  const clock = timed ? () => performance.now() : () => 0;
   const open = new Set<Peer>();
   countBodies();
   subscribe('http.server.request.start', (message) => {
@@ -90,7 +95,7 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
   }
 
   function begin({ address, begun }: Peer, request: IncomingMessage, response: Response | undefined): Exchange {
-    const exchange = new Exchange(request, response, address);
+    const exchange = new Exchange(request, response, address, clock());
     begun.push(exchange);
     return exchange;
   }
@@ -113,7 +118,7 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
   }
 
   function tell(exchange: Exchange, status: number, complete: boolean): void {
-    exchange.milliseconds = performance.now() - exchange.milliseconds;
+    exchange.milliseconds = clock() - exchange.milliseconds;
     exchange.status = status;
     exchange.complete = complete;
     if (!hasBody(exchange)) exchange.bytes = 0;
@@ -137,7 +142,7 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
     if (status === undefined) return;
     const { address, begun } = peerOf(socket);
     const [first] = begun;
-    if (first === undefined) tell(new Exchange(undefined, undefined, address), status, true);
+    if (first === undefined) tell(new Exchange(undefined, undefined, address, clock()), status, true);
     else if (first.status === 0) first.status = status;
   }
 
