@@ -37,8 +37,9 @@ export class Upgrade {
   }
 
   commit(): void {
-    this.#generation.log.info('upgrade.commit', 'the candidate may accept');
+    // Said before it is logged: who reads the line, and stops or kills this master, finds the upgrade committed.
     this.#generation.tellSuccessor({ type: 'commit' });
+    this.#generation.log.info('upgrade.commit', 'the candidate may accept');
   }
 
   /** By hand: nothing more happens until the operator has decided. */
