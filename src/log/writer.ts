@@ -1,4 +1,4 @@
-/** pino, which makes the lines (any role). It takes as long to load as a third of Node's own start: so nobody who is waited for loads it. */
+/** pino, which makes the lines (any role). It takes nearly as long to load as Node does to start: so nobody who is waited for loads it first. */
 import { createRequire } from 'node:module';
 import type { Logger, LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import type { LogLevel } from '../settings/index.js';
