@@ -4,8 +4,10 @@ import { readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Test, tempDir } from './temp.js';
 
-/** Whether this process may mount(2). */
+/** Whether this process may mount(2); says so where it may not, for what needs it is skipped then. */
 export const mayMount = process.getuid?.() === 0 && tried();
+
+if (!mayMount) console.log('SKIPPED, for only root can mount a small or a read-only disk, and not everywhere');
 
 /** In a mount namespace of its own: nothing is left of it. */
 function tried(): boolean {
