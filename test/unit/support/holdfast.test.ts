@@ -43,6 +43,8 @@ test('a double-forked process is found by its mark, and ended', async (t) => {
   t.teardown(() => killMarked(mark));
   const shell = spawn('/bin/sh', ['-c', 'sleep 60 & exit 0'], { env: { [MARK]: mark }, stdio: 'ignore', detached: true });
   await once(shell, 'exit');
+  // Between its fork and its exec the child still says what the shell was.
+  await waitFor(() => processesMarked(mark)[0]?.args === 'sleep 60', 2000, 'sleep in the place of the shell');
   const [found, ...others] = processesMarked(mark);
   t.like(found, { args: 'sleep 60', role: 'other' });
   t.not(found?.ppid, process.pid);
