@@ -161,8 +161,12 @@ export class Holdfast {
   }
 
   /** USR2, and its verdict: the line of `upgrade.done` or `upgrade.rollback`. */
-  upgrade(wait: Omit<Wait, 'after'> = {}): Promise<LogLine> {
-    return this.signalAndWait('SIGUSR2', ['upgrade.done', 'upgrade.rollback'], wait);
+  async upgrade(wait: Omit<Wait, 'after'> = {}): Promise<LogLine> {
+    const after = this.log.length;
+    const verdict = await this.signalAndWait('SIGUSR2', ['upgrade.done', 'upgrade.rollback'], wait);
+    // The old master says this, and without a pidfile only the new one says which is in charge.
+    if (this.pidfile === undefined && verdict.event === 'upgrade.done') await this.event('master.ready', undefined, { ...wait, after });
+    return verdict;
   }
 
   /** HUP, and its verdict: the line of `reload.done` or `reload.failed`. */
