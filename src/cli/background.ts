@@ -2,12 +2,10 @@
 import { daemonise, type Here } from '../daemon/index.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { complain } from '../log/complain.js';
+import { streamOf } from '../log/streams.js';
 import { readCommand } from '../master/command.js';
 import type { Settings } from '../settings/index.js';
 import type { deliverSignals } from './trap.js';
-
-/** What a daemon of ours has as /dev/null. */
-const STREAMS: readonly string[] = ['-', '/dev/stdout', '/dev/stderr'];
 
 /** Both processes come here, and part. */
 export async function goBackground(settings: Settings, deliver: typeof deliverSignals): Promise<Here> {
@@ -21,7 +19,7 @@ export async function goBackground(settings: Settings, deliver: typeof deliverSi
   // Before the title is changed, which overwrites it.
   const command = readCommand();
   process.title = 'holdfast: launcher';
-  if (STREAMS.includes(settings.logFile))
+  if (streamOf(settings.logFile) !== undefined)
     complain(new HoldfastError('the log goes nowhere, for a daemon has no standard output (name a file with --log-file)'));
   const { signal, again } = told(deliver);
   return Promise.race([daemonise({ command, keep, signal }), again]);

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
-import { messageOf } from '../errors.js';
+import { HoldfastError, messageOf } from '../errors.js';
 import { intermediate } from '../sys/intermediate.js';
 import { setCloseOnExec } from '../sys/libc.js';
 import { readNote } from './note.js';
@@ -45,7 +45,11 @@ export async function launch(variable: string, { command = thisCommand(), keep =
 }
 
 function start(variable: string, { argv, directory, env }: NonNullable<DaemonOptions['command']>, keep: readonly number[]): Socket {
-  hideDescriptors();
+  const open = descriptors();
+  const missing = keep.find((fd) => !open.includes(fd));
+  // Of one that is not there spawn(3) says EBADF, or runs out of memory on the way to it.
+  if (missing !== undefined) throw new HoldfastError(`cannot hand descriptor ${missing} to the daemon: it is not open`);
+  hide(open);
   const place = Math.max(FIRST - 1, ...keep) + 1;
   const kept = Array.from({ length: place - FIRST }, (_, at) => (keep.includes(FIRST + at) ? FIRST + at : 'ignore'));
   const [program, ...args] = intermediate(argv, place + 1);
@@ -78,10 +82,14 @@ function verdict(socket: Socket): Promise<Launched> {
   });
 }
 
-/** Of what this process has inherited nothing goes on by accident. Node sees to that up to 15, and then up to the first gap. */
-function hideDescriptors(): void {
+function descriptors(): number[] {
   const numbers = readdirSync(process.platform === 'linux' ? '/proc/self/fd' : '/dev/fd').map(Number);
-  for (const fd of numbers.filter((each) => each >= FIRST)) {
+  return numbers.filter((each) => each >= FIRST);
+}
+
+/** Of what this process has inherited nothing goes on by accident. Node sees to that up to 15, and then up to the first gap. */
+function hide(numbers: readonly number[]): void {
+  for (const fd of numbers) {
     try {
       setCloseOnExec(fd);
     } catch (error) {

@@ -6,6 +6,7 @@ import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
 import { messageOf } from '../errors.js';
 import { type Opener, openLogFile } from './log-file.js';
 import { reasonOf } from './reason.js';
+import { streamOf } from './streams.js';
 
 /** What nobody takes is kept up to here, bytes, and lost from there on. */
 const MOST_UNSENT = 256 * 1024;
@@ -15,13 +16,11 @@ const ATOMIC = 4096;
 const RETRY_AFTER = 50;
 const LAST_PATIENCE = 200;
 
-const STDOUT = 1;
 const NEWLINE = 10;
-/** Not opened by its name: who has dropped its privileges since the start may not. */
-const STREAMS: readonly string[] = ['-', '/dev/stdout'];
 
 export class Sink {
   readonly #path: string | undefined;
+  readonly #stream: number | undefined;
   readonly #flag: string | undefined;
   readonly #opener: Opener | undefined;
   #fd: number;
@@ -37,15 +36,16 @@ export class Sink {
   onTrouble: (why: string) => void = () => {};
 
   /**
-   * Appends to the file, or writes to the standard output when it is `-`. Throws HoldfastError, exit 1.
+   * Appends to the file, or writes to the standard stream that it names. Throws HoldfastError, exit 1.
    * @param flag the option that names it
    * @param opener who opens the file; this process if not given
    */
   constructor(file: string, flag?: string, opener?: Opener) {
-    this.#path = STREAMS.includes(file) ? undefined : file;
+    this.#stream = streamOf(file);
+    this.#path = this.#stream === undefined ? file : undefined;
     this.#flag = flag;
     this.#opener = opener;
-    this.#fd = this.#path === undefined ? standardOutput() : openLogFile(this.#path, flag, opener);
+    this.#fd = this.#stream === undefined ? openLogFile(file, flag, opener) : unblocked(this.#stream);
     this.#isFile = fstatSync(this.#fd).isFile();
   }
 
@@ -62,7 +62,7 @@ export class Sink {
 
   /** What others may write to, beside us. */
   get descriptor(): number {
-    return this.#path === undefined ? STDOUT : this.#fd;
+    return this.#stream ?? this.#fd;
   }
 
   /**
@@ -100,7 +100,7 @@ export class Sink {
 
   /** What is unsent is lost. */
   close(): void {
-    if (this.#fd !== STDOUT) closeSync(this.#fd);
+    if (this.#fd !== this.#stream) closeSync(this.#fd);
   }
 
   /** The errno that stopped it. */
@@ -170,12 +170,12 @@ function wholeLines(bytes: Buffer): Buffer {
  * A pipe that blocks would stop us as soon as its reader stops. Whether it does belongs to the open file description, which the processes that
  * share it may rely on: so another one is made of the same pipe. open(2), proc(5)
  */
-function standardOutput(): number {
+function unblocked(stream: number): number {
   try {
-    if (!fstatSync(STDOUT).isFIFO()) return STDOUT;
-    return openSync('/proc/self/fd/1', constants.O_WRONLY | constants.O_NONBLOCK);
+    if (!fstatSync(stream).isFIFO()) return stream;
+    return openSync(`/proc/self/fd/${stream}`, constants.O_WRONLY | constants.O_NONBLOCK);
   } catch {
     // After a drop of privileges it may not be opened any more, and elsewhere there is no such file.
-    return STDOUT;
+    return stream;
   }
 }

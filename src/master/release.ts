@@ -1,5 +1,5 @@
 /** Which release a generation runs: resolved when it starts and at HUP, and kept, wherever `current` points by then (master). */
-import { accessSync, constants, existsSync, realpathSync } from 'node:fs';
+import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 
@@ -17,12 +17,16 @@ export interface Release {
 export function resolveRelease(app: string, directory: string, chdir?: string): Release {
   const logical = chdir === undefined ? directory : resolve(directory, chdir);
   const cwd = physical(logical);
-  if (cwd !== undefined && !mayEnter(cwd))
-    throw new HoldfastError(`cannot enter ${logical}: permission denied (it is where the app is started)`, EXIT.app);
-  if (cwd === undefined) throw new HoldfastError(`cannot enter ${logical}: no such directory (it is where the app is started)`, EXIT.app);
+  if (cwd === undefined) throw closed(logical, 'no such directory');
+  if (!statSync(cwd).isDirectory()) throw closed(logical, 'it is not a directory');
+  if (!mayEnter(cwd)) throw closed(logical, 'permission denied');
   const [module, exported] = split(app);
   const file = physical(resolve(cwd, module));
   return { cwd, app: file === undefined ? app : file + exported };
+}
+
+function closed(directory: string, why: string): HoldfastError {
+  return new HoldfastError(`cannot enter ${directory}: ${why} (it is where the app is started)`, EXIT.app);
 }
 
 /** Whether a replacement worker can still be started from it. */

@@ -9,6 +9,7 @@ import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import { decodeListeners, inheritListener, type Listener } from '../listeners/index.js';
 import { checkAccessLog } from '../log/access-log.js';
 import { openLog } from '../log/log.js';
+import { STDERR, streamOf } from '../log/streams.js';
 import type { Settings } from '../settings/index.js';
 import { duplicateOnto, isConnected, newGroup, pointStreamsAt, setCloseOnExec } from '../sys/libc.js';
 import { missingOn } from '../sys/platform.js';
@@ -43,6 +44,9 @@ export async function startMaster(
   const generation = before?.generation ?? 1;
   const name = settings.name ?? basename(settings.app.split('#')[0] ?? '').replace(/\.[cm]?[jt]s$/, '');
   const { logFile: file, logLevel: level, syslog, accessLogfile } = settings;
+  if (accessLogfile !== undefined) checkAccessLog(accessLogfile, privileges?.logOpener(identity).opener);
+  const toStderr = streamOf(file) === STDERR;
+  if (before !== undefined && toStderr) takeStderr(before.stderr);
   const log = openLog({
     file,
     level,
@@ -53,8 +57,7 @@ export async function startMaster(
     name,
     ...privileges?.logOpener(identity),
   });
-  if (accessLogfile !== undefined) checkAccessLog(accessLogfile, privileges?.logOpener(identity).opener);
-  if (before !== undefined) takeStderr(before.stderr);
+  if (before !== undefined && !toStderr) takeStderr(before.stderr);
   launcher?.detach();
   if (settings.daemon) log.follow(pointStreamsAt);
   const missing = missingOn();
@@ -193,7 +196,7 @@ function leadGroup(): void {
 }
 
 function takeStderr(fd: number): void {
-  duplicateOnto(fd, 2);
+  duplicateOnto(fd, STDERR);
   closeSync(fd);
 }
 
@@ -217,7 +220,7 @@ function asDescriptor(text: string | undefined): number | undefined {
 function resolvePaths(settings: Settings, base: string): Settings {
   return {
     ...settings,
-    logFile: logPath(settings.logFile, base),
+    logFile: settings.daemon && streamOf(settings.logFile) !== undefined ? '-' : logPath(settings.logFile, base),
     ...(settings.accessLogfile === undefined ? {} : { accessLogfile: logPath(settings.accessLogfile, base) }),
     ...(settings.pid === undefined ? {} : { pid: resolve(base, settings.pid) }),
   };

@@ -1,7 +1,18 @@
 /**
  * Looking at a pidfile, whoever wrote it; runs in any process.
  */
-import { type BigIntStats, closeSync, constants, fstatSync, lstatSync, openSync, readSync, realpathSync, statSync } from 'node:fs';
+import {
+  type BigIntStats,
+  closeSync,
+  constants,
+  fstatSync,
+  lstatSync,
+  openSync,
+  readlinkSync,
+  readSync,
+  realpathSync,
+  statSync,
+} from 'node:fs';
 import { codeOf, complaining, notAPidfile } from './complaints.js';
 import { type Grip, glanceWithin, lockWithin } from './grip.js';
 
@@ -78,8 +89,12 @@ function examineOnce(path: string, grip: Grip): Sighting {
   return fd === undefined ? { state: 'absent' } : examineOpened(path, fd, grip);
 }
 
-/** A link to /dev/stdout or to a directory is an operator's mistake that a rename over it would not mend. */
+/**
+ * A directory, or /dev/stdout, which leads to whatever our output is, a regular file too: an operator's mistake that a rename over it would not
+ * mend, and would keep everybody else from it.
+ */
 function examineLink(path: string): Sighting {
+  if (readlinkSync(path).startsWith('/proc/')) throw notAPidfile(path, 'a link to a descriptor');
   const target = statSync(path, { bigint: true, throwIfNoEntry: false });
   if (target !== undefined) forbidOddFile(path, target);
   return { state: 'link' };

@@ -137,6 +137,20 @@ test('off by default, and - is the standard output', async (t) => {
   t.regex(holdfast.stdout, /^127\.0\.0\.1 - - \[.*\] "GET \/pid HTTP\/1\.1" 200 \d+ "-" "-"$/m);
 });
 
+test('/dev/stderr is the standard error, a pipe too, over an upgrade and a reopening', async (t) => {
+  // What is on the standard output is lost, so that what is read comes from the standard error.
+  const under = ['sh', '-c', '"$@" 2>&1 >/dev/null | cat', 'sh'];
+  const holdfast = await startHoldfast(t, { under, args: ['--log-file', '/dev/stderr', '--access-logfile', '/dev/stderr'] });
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  await holdfast.event('master.ready', ({ gen }) => gen === 2);
+  holdfast.signal('SIGUSR1');
+  await ask(holdfast.target, '/pid');
+  await holdfast.stop();
+  t.is(holdfast.events('master.exit').length, 2);
+  t.regex(holdfast.stdout, /"GET \/pid HTTP\/1\.1" 200/);
+  t.is(holdfast.stderr, '');
+});
+
 test('the probe is not in it', async (t) => {
   const file = join(tempDir(t), 'access');
   const holdfast = await startHoldfast(t, { args: ['--probe', '/pid', '--access-logfile', file, '--access-logformat', '%(U)s'] });

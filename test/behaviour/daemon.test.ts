@@ -181,6 +181,12 @@ for (const [what, failure, status, line] of [
   ['an unknown option', { args: ['--wrokers', '2'] }, 2, /unknown option --wrokers; did you mean --workers\?/],
   ['a pid that is to be kept', { args: ['--keep-pid'] }, 2, /cannot use --keep-pid with --daemon: the first process of a daemon leaves/],
   ['an unknown user', { args: ['-u', 'no-such-user'] }, 1, /cannot drop to user "no-such-user": there is no such user/],
+  [
+    'a descriptor that is not open',
+    { args: ['-b', 'fd://999999999'] },
+    1,
+    /cannot hand descriptor 999999999 to the daemon: it is not open/,
+  ],
   ['a pidfile in no directory', { pidfile: '/nowhere/at/all/pid' }, 1, /cannot use the pidfile .*: there is no directory/],
   [
     'a log file in no directory',

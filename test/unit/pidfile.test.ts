@@ -1,9 +1,11 @@
 import {
   chmodSync,
+  closeSync,
   existsSync,
   linkSync,
   lstatSync,
   mkdirSync,
+  openSync,
   readFileSync,
   renameSync,
   rmSync,
@@ -163,6 +165,16 @@ test('a device behind a symbolic link is refused, so that -p /dev/stdout does no
   const { path } = place(t);
   symlinkSync('/dev/null', path);
   t.is(await refused(t, path), `cannot use the pidfile ${path}: it is not a regular file (${CHOOSE})`);
+  t.true(lstatSync(path).isSymbolicLink());
+});
+
+test('so is a link to a descriptor, whatever that is open on', async (t) => {
+  const { dir, path } = place(t);
+  writeFileSync(join(dir, 'output'), '');
+  const fd = openSync(join(dir, 'output'), 'r');
+  t.teardown(() => closeSync(fd));
+  symlinkSync(`/proc/self/fd/${fd}`, path);
+  t.is(await refused(t, path), `cannot use the pidfile ${path}: it is a link to a descriptor (${CHOOSE})`);
   t.true(lstatSync(path).isSymbolicLink());
 });
 
