@@ -10,9 +10,10 @@ import { TO_KEEPER, type ToKeeper } from '../channel/keeper-messages.js';
 import { DRAIN_PATIENCE } from '../channel/worker-messages.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { complain } from '../log/complain.js';
+import { hasTerminal } from '../sys/controlling-terminal.js';
 import { Charge } from './charge.js';
 import type { Orphans } from './orphans.js';
-import { hasTerminal, type KeeperSignal, meaningOf } from './terminal.js';
+import { type KeeperSignal, meaningOf } from './terminal.js';
 
 export interface KeeperOrder {
   readonly argv: readonly [string, ...string[]];

@@ -1,17 +1,7 @@
 /** What a terminal means by a signal (keeper). */
-import { closeSync, openSync } from 'node:fs';
+import { hasTerminal } from '../sys/controlling-terminal.js';
 
 export type KeeperSignal = NodeJS.Signals;
-
-/** Whether this process has a terminal that controls it, whatever its streams are. tty(4). */
-export function hasTerminal(): boolean {
-  try {
-    closeSync(openSync('/dev/tty', 'r'));
-    return true;
-  } catch {
-    return false;
-  }
-}
 
 /**
  * The signal that the master is to get, if any. `began`: there was a terminal at the start. Its change of size (WINCH) is no order to drain, and

@@ -5,6 +5,7 @@ import { fileURLToPath } from 'node:url';
 import type { AccessOrder } from '../channel/worker-messages.js';
 import type { Listener } from '../listeners/index.js';
 import type { Settings } from '../settings/index.js';
+import { hasTerminal } from '../sys/controlling-terminal.js';
 import type { Command } from './command.js';
 import type { Origin } from './origin.js';
 import type { Release } from './release.js';
@@ -48,6 +49,8 @@ export function workerOrder(origin: Origin, release: Release, slot: number, list
     env: { ...command.env, PWD: release.cwd, HOLDFAST_WORKER: String(slot), HOLDFAST_GENERATION: String(generation) },
     lease: origin.lease.reading,
     listeners: listeners.map((listener) => listener.fd),
+    // In ours, whoever runs as somebody else could type into root's shell. ioctl_tty(2), TIOCSTI
+    ownSession: origin.identity !== undefined && hasTerminal(),
     output: settings.captureOutput || settings.daemon ? origin.log.descriptor : 'inherit',
     bootTimeout: settings.bootTimeout * 1000,
     timeout,

@@ -39,6 +39,8 @@ export interface WorkerOrder {
   /** The reading end of the generation's lease. */
   readonly lease: number;
   readonly listeners: readonly number[];
+  /** Whether it leads a session of its own, which has no terminal. */
+  readonly ownSession: boolean;
   /** Its standard streams. */
   readonly output: number | 'inherit';
   /** Milliseconds from start to *ready*, and of silence (0: for ever). */
@@ -275,7 +277,12 @@ export class WorkerProcess {
 const DESCRIPTORS = 10;
 
 /** Throws when the system refuses to start it. */
-function start({ command: [file, ...args], boot, env, lease, listeners, output }: WorkerOrder): ChildProcess {
+function start({ command: [file, ...args], boot, env, lease, listeners, ownSession, output }: WorkerOrder): ChildProcess {
   assureDescriptors(DESCRIPTORS);
-  return spawn(file, args, { cwd: boot.cwd, env, stdio: ['ignore', output, output, 'pipe', lease, 'pipe', ...listeners] });
+  return spawn(file, args, {
+    cwd: boot.cwd,
+    env,
+    detached: ownSession,
+    stdio: ['ignore', output, output, 'pipe', lease, 'pipe', ...listeners],
+  });
 }

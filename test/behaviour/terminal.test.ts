@@ -5,10 +5,11 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test from 'ava';
+import { rootTest } from '../support/accounts.js';
 import { ask } from '../support/ask.js';
 import { fixture, holdfastCommand } from '../support/paths.js';
 import { asProcessOne, canBeProcessOne } from '../support/pid-namespace.js';
-import { caughtSignals, children, isAlive } from '../support/proc.js';
+import { caughtSignals, children, isAlive, stat } from '../support/proc.js';
 import { deliver } from '../support/signals.js';
 import { tempDir } from '../support/temp.js';
 import { openTerminal } from '../support/terminal.js';
@@ -32,6 +33,24 @@ test('an upgrade on a terminal keeps the first process, and ^C then ends the new
   t.is((await terminal.exit).status, 0);
   await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
 });
+
+rootTest(
+  'with no stream on the terminal there is no keeper, and a worker that dropped cannot open the terminal of the shell',
+  async (t) => {
+    const dir = tempDir(t);
+    const log = join(dir, 'log');
+    const command = ['-b', '127.0.0.1:0', '-u', '65534', '-g', '65534', fixture('hello.js')];
+    const terminal = openTerminal(t, ['sh', '-c', '"$@" </dev/null >"$0" 2>&1', log, process.execPath, holdfastCommand, ...command]);
+    await waitFor(() => existsSync(log) && readFileSync(log, 'utf8').includes('master.ready'), 10_000, 'the start');
+    const titled = (role: string) => terminal.processes().find(({ args }) => args.startsWith(`holdfast: ${role}`))?.pid ?? 0;
+    const [master, worker] = [stat(titled('master')), stat(titled('worker'))];
+    t.not(master?.terminal, 0);
+    t.is(worker?.terminal, 0, 'what it could type there, the shell of root would run');
+    terminal.type('\x03');
+    await terminal.exit;
+    await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
+  },
+);
 
 test("the exit status of a master that cannot start is the keeper's", async (t) => {
   const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', './nowhere.js']);
