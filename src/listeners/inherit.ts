@@ -1,7 +1,7 @@
 /** Descriptors that another process opened, believed as far as the kernel confirms them (candidate, or a first master under fd://N). */
 import { fstatSync } from 'node:fs';
 import { HoldfastError } from '../errors.js';
-import { C, getOption, getSocketName, isConnected, setCloseOnExec } from '../sys/libc.js';
+import { C, getOption, getSocketName, isConnected, isShut, setCloseOnExec } from '../sys/libc.js';
 import { type Address, formatAddress, parseLabel } from './address.js';
 import { isDraftOf } from './draft-name.js';
 import { splitLabel } from './encode.js';
@@ -13,7 +13,7 @@ const SOCK_STREAM = 1;
 
 /**
  * Takes over a listener of the generation before, and marks it close-on-exec.
- * A unix socket whose file is gone has no `socketFile`: matchListeners has it bound anew.
+ * A unix socket whose file is gone, or that was shut down, has no `socketFile`: matchListeners has it bound anew.
  * @param label as decodeListeners gives it
  * @throws HoldfastError "cannot inherit ...": not open, not a stream socket, connected, bound elsewhere, its path taken by another file
  */
@@ -23,7 +23,7 @@ export function inheritListener(label: string, fd: number): Listener {
   if (expected === undefined) throw refused(label, 'that is no address');
   const bound = nameOf(address, fd);
   if (!isBoundTo(bound, expected)) throw refused(address, `descriptor ${fd} is bound to ${formatAddress(bound)}`);
-  const socketFile = expected.is === 'unix' ? fileOf(expected.path, file) : undefined;
+  const socketFile = expected.is === 'unix' && !isShut(fd) ? fileOf(expected.path, file) : undefined;
   setCloseOnExec(fd);
   return {
     address,

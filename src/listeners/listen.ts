@@ -1,9 +1,10 @@
 /** From bound to listening (master). Nobody here accepts: the queue is the workers' affair. */
 import * as libc from '../sys/libc.js';
-import { parseLabel } from './address.js';
-import { complaint } from './complaints.js';
+import { parseLabel, type TcpAddress } from './address.js';
+import { codeOf, complaint } from './complaints.js';
 import type { Listener } from './listener.js';
 import { publish } from './socket-file.js';
+import { encodeName } from './socket-name.js';
 
 /** Whether connections are queued there, whoever called listen(2). socket(7), SO_ACCEPTCONN */
 export function isListening(listener: Listener): boolean {
@@ -26,5 +27,24 @@ export function listen(listener: Listener, backlog: number): void {
     if (address?.is === 'unix' && listener.socketFile !== undefined) publish(address, listener.socketFile);
   } catch (error) {
     throw bound === undefined ? error : complaint(error, bound);
+  }
+}
+
+/**
+ * The same for one that somebody has shut down. A port that the kernel had chosen is lost by that, though getsockname(2) still tells it, and
+ * listen(2) would choose another one.
+ */
+export function listenAgain(listener: Listener, backlog: number): void {
+  const bound = parseLabel(listener.bound);
+  if (bound !== undefined && 'port' in bound) bindAgain(listener.fd, bound);
+  listen(listener, backlog);
+}
+
+function bindAgain(fd: number, address: TcpAddress): void {
+  try {
+    libc.bind(fd, encodeName(address));
+  } catch (error) {
+    // It has its port.
+    if (codeOf(error) !== 'EINVAL') throw complaint(error, address);
   }
 }

@@ -10,6 +10,7 @@ import {
   isListening,
   type Listener,
   listen,
+  listenAgain,
   matchListeners,
   parseBind,
   queueLength,
@@ -20,7 +21,7 @@ import {
 import type { Log } from '../log/log.js';
 import type { Settings } from '../settings/index.js';
 import { type Deal, deal, type Layout } from './deal.js';
-import { divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
+import { byAddress, divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
 
 /** Of the files of unix sockets, where the setting does not name another. */
 export interface Owner {
@@ -118,6 +119,16 @@ export class ListenerSet {
   /** From now on connections to the new addresses are queued. Throws HoldfastError. */
   listen(backlog: number): void {
     for (const listener of this.#bound) listen(listener, backlog);
+    this.revive(backlog);
+  }
+
+  /**
+   * Any worker can shut a socket down for all (shutdown(2)), which is over when it listens again. One of several for an address may have its
+   * reasons not to listen. Throws HoldfastError: somebody else has taken the address meanwhile.
+   */
+  revive(backlog: number): void {
+    for (const those of byAddress(this.all).values())
+      if (!those.some(isListening)) for (const listener of those) listenAgain(listener, backlog);
     this.refresh();
   }
 

@@ -1,12 +1,13 @@
-/** The unix sockets whose path somebody removed, in a reload (master): its workers get new ones, which take the paths when those accept. */
+/** The unix sockets that nobody can reach any more, in a reload (master): its workers get new ones, which take the paths when those accept. */
 import { messageOf } from '../errors.js';
-import { closeListener, type Listener, listen } from '../listeners/index.js';
+import { closeListener, type Listener, listen, lossOf } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
 import { type ListenerSet, untilEmpty } from './listener-set.js';
 
 interface Renewed {
   readonly old: Listener;
   readonly fresh: Listener;
+  readonly why: string;
 }
 
 export class Renewal {
@@ -30,9 +31,11 @@ export class Renewal {
 
   /** From here on whoever is started gets the new ones. */
   begin(): void {
+    this.#attempt(() => this.#set.revive(this.#backlog));
     this.#renewed = this.#set.all.flatMap((old) => {
-      const fresh = this.#attempt(() => this.#set.renew(old, this.#backlog));
-      return fresh === undefined ? [] : [{ old, fresh }];
+      const why = lossOf(old);
+      const fresh = why === undefined ? undefined : this.#attempt(() => this.#set.renew(old, this.#backlog));
+      return why === undefined || fresh === undefined ? [] : [{ old, fresh, why }];
     });
   }
 
@@ -59,11 +62,11 @@ export class Renewal {
     }
   }
 
-  #publish({ old, fresh }: Renewed): void {
+  #publish({ old, fresh, why }: Renewed): void {
     this.#attempt(() => {
       if (!this.#set.open) return;
       listen(fresh, this.#backlog);
-      this.#log.info('listener.bound', `listening on ${fresh.bound} again, for its file was removed`, { address: fresh.bound });
+      this.#log.info('listener.bound', `listening on ${fresh.bound} again, for ${why}`, { address: fresh.bound });
     });
     closeListener(old);
   }

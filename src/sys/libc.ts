@@ -154,12 +154,26 @@ export function isConnected(fd: number): boolean {
 
 /** Whether a read, or an accept on a listening socket, would not have to wait. poll(2). */
 export function isReadable(fd: number): boolean {
-  const POLLIN = 1;
+  return (polled(fd) & (POLLIN | POLLHUP)) === POLLIN;
+}
+
+/**
+ * Whether somebody has shut a listening unix socket down: everybody is refused there, it is readable for ever, and nothing makes it listen again.
+ * One that does not listen yet has hung up, too. poll(2), shutdown(2).
+ */
+export function isShut(fd: number): boolean {
+  return (polled(fd) & POLLHUP) !== 0 && getOption(fd, C.SOL_SOCKET, C.SO_ACCEPTCONN, 4).some((byte) => byte !== 0);
+}
+
+const POLLIN = 0x01;
+const POLLHUP = 0x10;
+
+function polled(fd: number): number {
   // struct pollfd: int fd; short events; short revents.
   const entry = Buffer.from(new Uint8Array(new Int32Array([fd, 0]).buffer));
   entry.set(new Uint8Array(new Int16Array([POLLIN]).buffer), 4);
-  // A socket that does not listen answers with POLLHUP.
-  return check(f.poll(entry, 1, 0), 'poll') > 0 && ((new Int16Array(new Uint8Array(entry).buffer)[3] ?? 0) & POLLIN) !== 0;
+  check(f.poll(entry, 1, 0), 'poll');
+  return new Int16Array(new Uint8Array(entry).buffer)[3] ?? 0;
 }
 
 /** The uid of a name, wherever the system keeps its users; undefined when there is none. getpwnam(3). */

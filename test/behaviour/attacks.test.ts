@@ -109,6 +109,28 @@ for (const some of [names.slice(0, 4), names.slice(4, 8), names.slice(8)]) {
   });
 }
 
+rootTest('sockets that a worker has shut down are back after a reload, and after an upgrade', async (t) => {
+  const dir = appDir(t, 'takeover.mjs');
+  const args = ['-u', 'shop', '-w', '2', '-b', '127.0.0.1:0', '-b', `unix:${join(dir, 'sock')}`];
+  const holdfast = await start(t, dir, args, { app: './takeover.mjs' });
+  const targets = [holdfast.target, { socketPath: join(dir, 'sock') }];
+  for (const again of [() => holdfast.reload(), () => holdfast.upgrade()]) {
+    await ask(holdfast.target, '/?attack=shutdown');
+    for (const target of targets)
+      await waitFor(
+        () =>
+          ask(target).then(
+            () => false,
+            ({ code }) => code === 'ECONNREFUSED',
+          ),
+        5_000,
+        'nobody to be let in',
+      );
+    t.regex(String((await again()).event), /done$/);
+    for (const target of targets) t.is((await ask(target)).status, 200);
+  }
+});
+
 // Files.
 
 interface Planted {
