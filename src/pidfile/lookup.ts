@@ -15,6 +15,7 @@ import {
 } from 'node:fs';
 import { codeOf, complaining, notAPidfile } from './complaints.js';
 import { type Grip, glanceWithin, lockWithin } from './grip.js';
+import { isStrangers } from './strangers.js';
 
 /** What tells one file from another whatever their names. */
 export interface Inode {
@@ -22,7 +23,10 @@ export interface Inode {
   readonly ino: bigint;
 }
 
-/** Its lock is ours until `fd` is closed (unless we only glanced): until then nobody else can judge the file dead and replace it. */
+/**
+ * Its lock is ours until `fd` is closed (unless we only glanced, or a stranger has it): until then nobody else can judge the file dead and
+ * replace it.
+ */
 export interface DeadFile extends Inode {
   readonly state: 'dead';
   readonly pid: number | undefined;
@@ -119,9 +123,11 @@ function openUnlessGone(path: string): number | undefined {
 function examineOpened(path: string, fd: number, grip: Grip): Sighting {
   let open = false;
   try {
-    const { dev, ino } = fstatSync(fd, { bigint: true });
-    const dead = grip(fd);
-    const pid = readPid(path, fd, dead);
+    const stat = fstatSync(fd, { bigint: true });
+    const { dev, ino } = stat;
+    const free = grip(fd);
+    const pid = readPid(path, fd, free);
+    const dead = free || (pid !== undefined && isStrangers(stat, pid));
     open = dead;
     return dead ? { state: 'dead', dev, ino, pid, fd } : { state: 'alive', dev, ino, pid };
   } finally {

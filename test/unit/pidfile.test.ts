@@ -1,3 +1,5 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import {
   chmodSync,
   closeSync,
@@ -43,6 +45,40 @@ async function refused(t: ExecutionContext, path: string): Promise<string> {
   t.is((error as (Error & { exitStatus?: number }) | undefined)?.exitStatus, 1);
   return error?.message ?? '';
 }
+
+/** Another user holds its lock until the teardown. */
+async function lockByNobody(t: ExecutionContext, path: string): Promise<void> {
+  const args = ['--reuid', `${NOBODY}`, '--clear-groups', 'flock', '-x', path, 'sh', '-c', 'echo; exec sleep 600'];
+  // A group of its own, so that flock(1) and what it runs end together.
+  const child = spawn('setpriv', args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => process.kill(-(child.pid ?? 0), 'SIGKILL'));
+  await once(child.stdout, 'data');
+}
+
+(process.getuid?.() === 0 ? test : test.skip)(
+  'a lock that another user took of a dead pidfile keeps nobody from starting (needs root)',
+  async (t) => {
+    const { dir, path } = place(t);
+    chmodSync(dir, 0o755);
+    const master = await player(t);
+    await master.do('claim', path);
+    await master.kill();
+    await lockByNobody(t, path);
+    t.is(liveMaster(path), undefined);
+    await claimed(t, path);
+    t.is(named(path), process.pid);
+    t.deepEqual(filesIn(dir), ['shop.pid']);
+  },
+);
+
+(process.getuid?.() === 0 ? test : test.skip)("root's own lock counts, whoever the file names (needs root)", async (t) => {
+  const { path } = place(t);
+  const master = await player(t);
+  await master.do('claim', path);
+  await master.kill();
+  await player(t, ['flock', '-x', path]);
+  t.regex(await refused(t, path), /names a running master/);
+});
 
 test('a first start writes its pid and a newline, readable by all whatever the umask, and nothing beside it', async (t) => {
   const { dir, path } = place(t);

@@ -1,0 +1,44 @@
+/**
+ * Whose a lock on a pidfile is; runs in any process. flock(2) takes any open file, so everybody who may read a dead master's pidfile can lock it,
+ * for good, and would keep the next one from starting.
+ */
+import { readFileSync } from 'node:fs';
+
+const ROOT = 0;
+
+/** Decides on text alone: the pids that hold flock on a file, by /proc/locks (those of this PID namespace). `dev` as stat(2) gives it. */
+export function holders(locks: string, dev: bigint, ino: bigint): number[] {
+  const [major, minor] = [((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn), (dev & 0xffn) | ((dev >> 12n) & ~0xffn)];
+  const hex = (number: bigint) => number.toString(16).padStart(2, '0');
+  const file = `${hex(major)}:${hex(minor)}:${ino}`;
+  return locks.split('\n').flatMap((line) => {
+    // `1: FLOCK  ADVISORY  WRITE 4711 fe:00:1234 0 EOF`; who waits has an arrow before FLOCK. proc(5)
+    const [, pid, its] = /^\d+: FLOCK +\S+ +\S+ +(\d+) (\S+) /.exec(line) ?? [];
+    return its === file ? [Number(pid)] : [];
+  });
+}
+
+interface Stat {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly uid: bigint;
+}
+
+/**
+ * Whether it is held only by processes that are not the one it names, nor root's, nor the file's owner's: no master can be among them.
+ * False where nobody can say.
+ */
+export function isStrangers({ dev, ino, uid }: Stat, named: number): boolean {
+  try {
+    const found = holders(readFileSync('/proc/locks', 'latin1'), dev, ino);
+    return found.length > 0 && found.every((pid) => pid !== named && ![ROOT, Number(uid)].includes(userOf(pid)));
+  } catch {
+    return false;
+  }
+}
+
+/** The effective one. proc(5), /proc/PID/status. */
+function userOf(pid: number): number {
+  const uid = /^Uid:\s+\d+\s+(\d+)/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+  return uid === undefined ? ROOT : Number(uid);
+}
