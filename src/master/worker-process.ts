@@ -197,8 +197,9 @@ export class WorkerProcess {
     this.#heardAt = performance.now();
     switch (message.type) {
       case 'ready':
-        this.#drainLimit = message.drainLimit;
+        // Once: whoever takes a worker over later could otherwise have its master wait for it for ever.
         if (this.#state !== 'booting') return;
+        this.#drainLimit = message.drainLimit;
         this.#state = 'ready';
         this.#readyAt = this.#heardAt;
         this.#listener.ready(this);

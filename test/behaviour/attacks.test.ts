@@ -80,6 +80,7 @@ const attacks: Readonly<Record<string, RegExp | undefined>> = {
   large: undefined,
   stack: undefined,
   farewell: /exited with status 0|was killed by/,
+  limit: /exited with status 0/,
   leaving: /exited with status 0|was killed by/,
   silent: /was killed by SIG/,
   never: /was killed by SIG/,
