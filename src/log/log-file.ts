@@ -1,5 +1,5 @@
 /** Opening a log file (any role). */
-import { constants, lstatSync, openSync, readlinkSync } from 'node:fs';
+import { closeSync, constants, fstatSync, lstatSync, openSync, readlinkSync, statSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
 import { reasonOf } from './reason.js';
@@ -32,7 +32,7 @@ export function openLogFile(path: string, flag = '--log-file', { uid, open }: Op
   try {
     if (isDescriptor(path)) return open(path, FLAGS, MODE, true);
     const { name, asked } = behindLinks(path, uid);
-    return open(name, FLAGS | constants.O_NOFOLLOW, MODE, asked);
+    return unplanted(open(name, FLAGS | constants.O_NOFOLLOW, MODE, asked), dirname(name), uid);
   } catch (cause) {
     throw new HoldfastError(`cannot open the log file ${path}: ${reason(cause as NodeJS.ErrnoException)} (see ${flag})`, EXIT.failed, {
       cause,
@@ -66,4 +66,19 @@ function behindLinks(path: string, uid: number): { readonly name: string; readon
     name = resolve(dirname(name), readlinkSync(name));
   }
   return { name, asked };
+}
+
+/**
+ * Nor is it a file that anybody could have put there to read the log, or a second name of one that only we may write. The kernel's guards against
+ * these, protected_regular, protected_fifos and protected_hardlinks, are off in places, too.
+ */
+function unplanted(fd: number, directory: string, uid: number): number {
+  const place = statSync(directory);
+  const stat = fstatSync(fd);
+  const everybodys = (place.mode & 0o002) !== 0;
+  const others = ![0, uid, place.uid].includes(stat.uid);
+  if (!everybodys || (!others && stat.nlink <= 1)) return fd;
+  closeSync(fd);
+  const what = others ? `belongs to uid ${stat.uid}` : 'has a second name somewhere';
+  throw new Error(`it ${what}, and in ${directory} everybody may write`);
 }

@@ -175,7 +175,25 @@ for (const [what, mode] of [
     const { dir, victim, intact } = plant(t, mode);
     linkSync(victim, join(dir, 'shop.log'));
     await refused(t, join(dir, '..'), ['-u', 'shop', '--log-file', join(dir, 'shop.log')], /second name|everybody may write/);
+    await refused(
+      t,
+      join(dir, '..'),
+      ['--log-file', join(dir, 'shop.log')],
+      /it has a second name somewhere, and in .*spool everybody may write/,
+    );
     t.true(intact());
+  });
+
+  rootTest(`a log that somebody else has put into ${what}, to read what comes, is refused`, async (t) => {
+    const { dir } = plant(t, mode);
+    const log = join(dir, 'shop.log');
+    writeFileSync(log, '');
+    chmodSync(log, 0o666);
+    chownSync(log, ids.intruder, ids.intruder);
+    const line = /it belongs to uid 4002, and in .*spool everybody may write/;
+    await refused(t, join(dir, '..'), ['-u', 'shop', '--log-file', log], line);
+    await refused(t, join(dir, '..'), ['--access-logfile', log], line);
+    t.is(readFileSync(log, 'utf8'), '');
   });
 
   rootTest(`a pidfile that is a link planted in ${what} is replaced, and what it led to is left alone`, async (t) => {
