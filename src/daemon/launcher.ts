@@ -32,7 +32,7 @@ const FIRST = 3;
 const FAILED = 1;
 
 export async function launch(variable: string, { command = thisCommand(), keep = [], signal }: DaemonOptions): Promise<Launched> {
-  const socket = start(variable, command, keep);
+  const socket = await start(variable, command, keep);
   const giveUp = () => socket.end();
   if (signal?.aborted === true) giveUp();
   signal?.addEventListener('abort', giveUp, { once: true });
@@ -44,7 +44,11 @@ export async function launch(variable: string, { command = thisCommand(), keep =
   }
 }
 
-function start(variable: string, { argv, directory, env }: NonNullable<DaemonOptions['command']>, keep: readonly number[]): Socket {
+async function start(
+  variable: string,
+  { argv, directory, env }: NonNullable<DaemonOptions['command']>,
+  keep: readonly number[],
+): Promise<Socket> {
   const open = descriptors();
   const missing = keep.find((fd) => !open.includes(fd));
   // Of one that is not there spawn(3) says EBADF, or runs out of memory on the way to it.
@@ -60,10 +64,10 @@ function start(variable: string, { argv, directory, env }: NonNullable<DaemonOpt
     env: { ...env, PWD: directory, [variable]: String(place) },
     stdio: ['ignore', 'ignore', 'inherit', ...kept, 'pipe'],
   });
-  child.on('error', () => {});
+  const failure = new Promise<Error>((resolve) => child.once('error', resolve));
   child.unref();
   const socket = child.stdio?.at(place) as Socket | null | undefined;
-  if (child.pid === undefined || socket === null || socket === undefined) throw new Error(`cannot start the daemon in ${directory}`);
+  if (child.pid === undefined || socket === null || socket === undefined) throw await failure;
   return socket;
 }
 

@@ -71,5 +71,5 @@ function shown(text: string): string {
 }
 
 function malformed(what: string, cause?: unknown): HoldfastError {
-  return new HoldfastError(`a malformed hand-over: ${what}`, EXIT.failed, { cause });
+  return new HoldfastError(`cannot take over: a malformed hand-over: ${what}`, EXIT.failed, { cause });
 }

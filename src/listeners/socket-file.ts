@@ -174,12 +174,15 @@ function ownerOf({ path, access }: UnixAddress): Owner | undefined {
   return { uid: numberOf('user', access, userId, path), gid: numberOf('group', access, groupId, path) };
 }
 
+/** The number above it is (uid_t) -1. */
+const MOST_ID = 2 ** 32 - 2;
+
 /** -1 leaves it as it is. chown(2). */
 function numberOf(kind: 'user' | 'group', access: Access, find: (name: string) => number | undefined, path: string): number {
   const name = access[kind];
   if (name === undefined) return -1;
-  const id = /^\d{1,10}$/.test(name) ? Number(name) : find(name);
-  if (id === undefined) throw refusal(`unix:${path}`, `there is no ${kind} "${name}"`);
+  const id = /^\d+$/.test(name) ? Number(name) : find(name);
+  if (id === undefined || id > MOST_ID) throw refusal(`unix:${path}`, `there is no ${kind} "${name}"`);
   return id;
 }
 

@@ -209,7 +209,9 @@ for (const [text, why] of [
     const error = t.throws(() => decodeListeners(text), { name: 'HoldfastError' });
     t.is((error as (Error & { exitStatus?: number }) | undefined)?.exitStatus, 1);
     t.true(
-      error?.message.startsWith('a malformed hand-over: ') && error.message.includes(why) && !error.message.includes('\n'),
+      error?.message.startsWith('cannot take over: a malformed hand-over: ') &&
+        error.message.includes(why) &&
+        !error.message.includes('\n'),
       error?.message,
     );
   });
