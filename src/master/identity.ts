@@ -1,7 +1,7 @@
 /** Whom the workers become, and what that asks of a master that root has started (master). */
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Log, LogOptions } from '../log/log.js';
 import { changeable, checkDrop, type Identity, openAs, resolveIdentity } from '../privileges/index.js';
@@ -45,6 +45,14 @@ function firstChangeable(files: readonly string[]) {
   return undefined;
 }
 
+/** Where the next generation's program is looked for, up to where it is today: who can write there can put another one in its way. exec(3) */
+function searched(program: string, directory: string, path = ''): string[] {
+  if (program.includes('/')) return [];
+  const places = path.split(':').map((place) => resolve(directory, place));
+  const found = places.findIndex((place) => existsSync(join(place, program)));
+  return places.slice(0, found + 1);
+}
+
 function isRoot(): boolean {
   return process.geteuid?.() === 0;
 }
@@ -56,5 +64,12 @@ function executed({ argv, directory, env }: Command, rootLoads: Settings | undef
   const app = rootLoads === undefined ? [] : [resolve(directory, rootLoads.chdir ?? '', rootLoads.app.split('#')[0] ?? '')];
   const options = [...process.execArgv, ...(env['NODE_OPTIONS'] ?? '').split(' ')].map((word) => word.slice(word.indexOf('=') + 1));
   const typed = [argv[1 + process.execArgv.length] ?? '', ...options].filter((word) => word !== '').map((word) => resolve(directory, word));
-  return [...typed, fileURLToPath(import.meta.url), process.execPath, ...packages, ...app].filter((file) => existsSync(file));
+  return [
+    ...searched(argv[0], directory, env['PATH']),
+    ...typed,
+    fileURLToPath(import.meta.url),
+    process.execPath,
+    ...packages,
+    ...app,
+  ].filter((file) => existsSync(file));
 }

@@ -19,7 +19,7 @@ import {
 } from 'node:fs';
 import type { Socket } from 'node:net';
 import { createServer } from 'node:net';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { encodeFrame } from '#src/channel/frames.js';
 import { CANDIDATE_FDS } from '#src/channel/master-messages.js';
@@ -282,6 +282,17 @@ rootTest('a master that executes what others can change says so', async (t) => {
   const holdfast = await start(t, dir, ['-u', 'shop'], { command: join(own, 'holdfast') });
   const warning = holdfast.log.find((line) => String(line.msg).startsWith('root executes'));
   t.is(warning?.msg, `root executes ${join(own, 'holdfast')}, which is not root's alone: ${own} belongs to uid 4002`);
+});
+
+rootTest('so does one whose next Node is looked for where others can write', async (t) => {
+  const dir = appDir(t, 'identity.mjs');
+  const bin = join(dir, 'bin');
+  mkdirSync(bin);
+  chownSync(bin, ids.intruder, ids.intruder);
+  const path = [bin, dirname(process.execPath), process.env.PATH].join(':');
+  const holdfast = await start(t, dir, ['-u', 'shop'], { node: 'node', env: { PATH: path } });
+  const warning = holdfast.log.find((line) => String(line.msg).startsWith('root executes'));
+  t.is(warning?.msg, `root executes ${bin}, which is not root's alone: ${bin} belongs to uid 4002`);
 });
 
 // A hand-over that nobody has made.
