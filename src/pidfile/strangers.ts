@@ -7,7 +7,7 @@ import { readFileSync } from 'node:fs';
 const ROOT = 0;
 
 /** Decides on text alone: the pids that hold flock on a file, by /proc/locks (those of this PID namespace). `dev` as stat(2) gives it. */
-export function holders(locks: string, dev: bigint, ino: bigint): number[] {
+function holders(locks: string, dev: bigint, ino: bigint): number[] {
   const [major, minor] = [((dev >> 8n) & 0xfffn) | ((dev >> 32n) & ~0xfffn), (dev & 0xffn) | ((dev >> 12n) & ~0xffn)];
   const hex = (number: bigint) => number.toString(16).padStart(2, '0');
   const file = `${hex(major)}:${hex(minor)}:${ino}`;

@@ -48,9 +48,9 @@ async function refused(t: ExecutionContext, path: string): Promise<string> {
 
 /** Another user holds its lock until the teardown. */
 async function lockByNobody(t: ExecutionContext, path: string): Promise<void> {
-  const args = ['--reuid', `${NOBODY}`, '--clear-groups', 'flock', '-x', path, 'sh', '-c', 'echo; exec sleep 600'];
+  const [program, ...args] = ['setpriv', '--reuid', `${NOBODY}`, '--clear-groups', 'flock', '-x', path, 'sh', '-c', 'echo; exec sleep 600'];
   // A group of its own, so that flock(1) and what it runs end together.
-  const child = spawn('setpriv', args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn(program ?? '', args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => process.kill(-(child.pid ?? 0), 'SIGKILL'));
   await once(child.stdout, 'data');
 }
