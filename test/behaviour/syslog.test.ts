@@ -26,6 +26,8 @@ test('every line of the log and of the access log is a datagram, beside the log 
   const args = ['-w', '2', '-n', 'shop', '--log-syslog', '--log-syslog-to', `unix://${path}`, '--log-syslog-facility', 'local3'];
   const holdfast = await startHoldfast(t, { args });
   await ask(holdfast.target, '/pid');
+  // The client may have its answer before the line of it is made, and the worker that answered may be the one that is killed.
+  await waitFor(() => entries(heard).some(({ tag }) => tag === 'holdfast.shop.access'), 5_000, 'the line of the access log');
   const [worker] = holdfast.workers();
   process.kill(worker?.pid ?? 0, 'SIGKILL');
   await holdfast.event('worker.exit');
