@@ -65,7 +65,8 @@ function about({ slot, pid }: WorkerProcess): { readonly slot: number; readonly 
 
 /** In its own words; else, when it left in order, why it had to. */
 function whyEnded({ why }: WorkerProcess, { code, failure }: WorkerEnd): string {
-  if (failure !== undefined) return `: ${failure.reason}`;
+  // Unless the app caught that, and lived on.
+  if (failure !== undefined && code !== EXIT.ok) return `: ${failure.reason}`;
   return why !== undefined && code === EXIT.ok ? `: it ${why}` : '';
 }
 
