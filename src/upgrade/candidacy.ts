@@ -165,7 +165,10 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
       return state.to === 'succeed' ? to({ ...state, to: 'outlive' }) : ignore(state);
     },
     // It loads, and cannot serve.
-    loadFailed: (state, { status, reason }) => (ALONE.includes(state.to) ? step(state, { do: 'retry', reason }) : fail(status, reason)),
+    loadFailed: (state, { status, reason }) => {
+      if (!ALONE.includes(state.to)) return fail(status, reason);
+      return state.to === 'reign' && state.stop !== 'none' ? leave(0, STOPPED) : step(state, { do: 'retry', reason });
+    },
     exposed: (state) => exposed[state.to](state.stop),
     exposeFailed: (_state, { reason }) => fail(1, reason),
   },
@@ -197,10 +200,12 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     loaded: (state) => to({ ...state, loaded: true }),
     loadFailed: (state, { reason }) => step({ ...state, loaded: false }, { do: 'retry', reason }),
     exposeFailed: (_state, { reason }) => leave(1, reason),
-    stop: () => leave(0, STOPPED),
+    // Whoever leaves before it knows whose the files are removes either too few or somebody else's.
+    stop: (state, { quick }) => to({ ...state, stop: order(quick) }),
     claimed: ({ loaded, stop }, { ours }) => {
       if (!ours) return leave(1, 'the incumbent died and somebody else took its place');
-      return loaded ? expose('reign', stop) : to({ is: 'alone' });
+      if (loaded) return expose('reign', stop);
+      return stop === 'none' ? to({ is: 'alone' }) : leave(0, STOPPED);
     },
   },
   alone: {

@@ -69,6 +69,15 @@ test('an incumbent that dies before commit is succeeded by whoever wins the righ
   t.is(tell(loading, loaded, gone, { event: 'claimed', ours: false }).state.is, 'leaving');
 });
 
+test('a stop while it claims waits until it knows whose the place is', (t) => {
+  const stopped = tell(loading, gone, term);
+  t.deepEqual(stopped.done, ['claim']);
+  t.deepEqual(tell(stopped.state, { event: 'claimed', ours: true }), { state: { is: 'leaving' }, done: ['leave'] });
+  const ready = tell(loading, loaded, gone, term, { event: 'claimed', ours: true });
+  t.deepEqual(tell(ready.state, { event: 'exposed' }), { state: { is: 'incumbent' }, done: ['takeCharge'] });
+  t.is(tell(ready.state, { event: 'loadFailed', status: 3, reason: 'x' }).state.is, 'leaving');
+});
+
 test('a candidate on its own goes on booting, and tries again when that fails', (t) => {
   const alone = tell(loading, gone, { event: 'claimed', ours: true });
   t.is(alone.state.is, 'alone');
