@@ -24,7 +24,7 @@ const reasons: Readonly<Record<Fault, RegExp>> = {
   nothing: /nothing servable/,
   probe: /^probe \/health answered 500/,
   missing: /cannot load .*server\.js: no such file/,
-  deleted: /no such directory|cannot start in/,
+  deleted: /^cannot start the candidate: there is no directory .*current$/,
 };
 
 for (const fault of faults) {
