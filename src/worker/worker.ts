@@ -6,6 +6,7 @@ import { encodeFrame } from '../channel/frames.js';
 import { type Boot, DRAIN_PATIENCE, type FromWorker, TO_WORKER, type ToWorker, WORKER_FDS } from '../channel/worker-messages.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import type { Log } from '../log/log.js';
+import { outliveTerminal } from '../sys/dead-terminal.js';
 import { type Acceptors, listenOn } from './acceptors.js';
 import { hearAppClose } from './app-close.js';
 import { type Connections, trackConnections } from './connections.js';
@@ -52,6 +53,7 @@ export class Worker {
 
   constructor(signals: HeldSignals) {
     this.#signals = signals;
+    outliveTerminal();
     this.#watchdog.leaseEnded.then(
       () => this.#leave(),
       (error: unknown) => this.#unwatched(error),
