@@ -6,12 +6,14 @@ import { EXIT, HoldfastError } from '../errors.js';
 import { complain } from '../log/complain.js';
 import { type Command, readCommand } from '../master/command.js';
 import { helpText, readSettings, type Settings } from '../settings/index.js';
+import { outliveTerminal } from '../sys/dead-terminal.js';
 import { isOutOfDescriptors, NO_DESCRIPTORS } from '../sys/descriptors.js';
 import { explainMissingBinary, refuseUnknownPlatform } from '../sys/platform.js';
 import type { deliverSignals } from './trap.js';
 
 /** A stop by signal is status 0; anything that was not foreseen is a failure with its stack, for it is our fault. */
 export async function run(deliver: typeof deliverSignals): Promise<void> {
+  outliveTerminal();
   try {
     process.exit(await runRole(deliver));
   } catch (thrown) {

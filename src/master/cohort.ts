@@ -103,6 +103,7 @@ export class Cohort {
 
   /** Try again, with growing pauses, when a worker does not boot. */
   persist(): void {
+    if (this.#patient) return;
     this.#patient = true;
     for (let slot = 1; slot <= this.#wanted; slot++) if (!this.#slots.has(slot)) this.#refill(slot, false);
   }

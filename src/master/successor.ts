@@ -19,6 +19,7 @@ import {
 import { HoldfastError } from '../errors.js';
 import { intermediate } from '../sys/intermediate.js';
 import { anyAlive, killGroup, killProcess } from '../sys/process-group.js';
+import { spawnFailure } from '../sys/spawn-failure.js';
 import { LastWords } from './last-words.js';
 
 export interface SuccessorOrder {
@@ -72,7 +73,7 @@ export class Successor {
     // Out of descriptors: what spawn(3) was given is not there at all.
     const socket = child.stdio?.at(3 + order.listeners.length + CANDIDATE_FDS.channel) as Socket | null | undefined;
     child.once('error', (error) =>
-      listener.message({ type: 'failed', status: 1, reason: `cannot start in ${order.directory}: ${error.message}` }),
+      listener.message({ type: 'failed', status: 1, reason: `cannot start the candidate: ${spawnFailure(error, order.directory)}` }),
     );
     if (socket === null || socket === undefined) {
       this.#closeDescriptors();

@@ -41,10 +41,13 @@ export class WorkerLog {
   ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined, instead: WorkerProcess | undefined): void {
     if (end.stuck !== undefined) this.#wasStuck(worker, end.stuck);
     const { code, signal } = end;
-    const how = signal === null ? `exited with status ${code}` : `was killed by ${signal}`;
     const next = replacedAfter === undefined ? '' : nextOf(replacedAfter, worker, instead);
     const level = replacedAfter === undefined && (code === EXIT.ok || signal !== null) ? 'info' : 'warning';
-    this.#log[level]('worker.exit', `worker ${worker.slot} ${how}${whyEnded(worker, end)}${next}`, { ...about(worker), code, signal });
+    this.#log[level]('worker.exit', `worker ${worker.slot} ${howEnded(end)}${whyEnded(worker, end)}${next}`, {
+      ...about(worker),
+      code,
+      signal,
+    });
     this.debug(end.failure?.stack ?? '');
   }
 
@@ -63,9 +66,15 @@ function about({ slot, pid }: WorkerProcess): { readonly slot: number; readonly 
   return { slot, worker: pid };
 }
 
+function howEnded({ code, signal }: WorkerEnd): string {
+  if (signal !== null) return `was killed by ${signal}`;
+  return code === null ? 'was not started' : `exited with status ${code}`;
+}
+
 /** In its own words; else, when it left in order, why it had to. */
 function whyEnded({ why }: WorkerProcess, { code, failure }: WorkerEnd): string {
-  if (failure !== undefined) return `: ${failure.reason}`;
+  // Unless the app caught that, and lived on.
+  if (failure !== undefined && code !== EXIT.ok) return `: ${failure.reason}`;
   return why !== undefined && code === EXIT.ok ? `: it ${why}` : '';
 }
 

@@ -5,8 +5,8 @@ import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import { Channel } from '../channel/channel.js';
 import { type Boot, DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
-import { messageOf } from '../errors.js';
 import { assureDescriptors } from '../sys/descriptors.js';
+import { spawnFailure } from '../sys/spawn-failure.js';
 
 export type WorkerState = 'booting' | 'ready' | 'accepting' | 'draining' | 'gone';
 
@@ -84,10 +84,10 @@ export class WorkerProcess {
     try {
       this.#process = start(order);
     } catch (error) {
-      this.#cannotStart(messageOf(error));
+      this.#cannotStart(error);
       return;
     }
-    this.#process.once('error', (error) => this.#cannotStart(error.message));
+    this.#process.once('error', (error) => this.#cannotStart(error));
     this.#process.once('exit', (code, signal) => this.#exited(code, signal));
     if (this.#process.pid === undefined) return;
     this.#abort = this.#process.stdio.at(5) as Socket;
@@ -244,8 +244,9 @@ export class WorkerProcess {
   }
 
   /** Out of memory, of processes, of descriptors: a boot that failed like any other. */
-  #cannotStart(reason: string): void {
-    this.#failure ??= { status: 3, reason: `cannot start worker ${this.slot}: ${reason}`, stack: '' };
+  #cannotStart(error: unknown): void {
+    const reason = `cannot start worker ${this.slot}: ${spawnFailure(error, this.#order.boot.cwd)}`;
+    this.#failure ??= { status: 3, reason, stack: '' };
     this.#exited(null, null);
   }
 

@@ -97,7 +97,10 @@ export class Workers {
     const before = this.#current;
     this.#current = this.#newCohort(release, {
       ready: () => this.#listener.ready(),
-      accepting: () => this.#listener.accepting(),
+      accepting: () => {
+        this.persist();
+        this.#listener.accepting();
+      },
       failed: (status, reason, stack) => {
         this.#workerLog.debug(stack);
         this.#listener.failed(status, reason);
@@ -112,11 +115,12 @@ export class Workers {
     if (!this.#drained || listeners === undefined) return this.#listener.accepting();
     this.#log.info(null, 'starting the workers again');
     this.start(listeners);
-    this.expose();
+    this.#current?.expose();
   }
 
+  /** Until all of them accept, one that dies is a failure. */
   expose(): void {
-    this.#current?.expose();
+    this.#current?.expose(false);
   }
 
   /** The listeners that may be served are others by now. */

@@ -1,6 +1,7 @@
 /** What an operator is told when a pidfile cannot be what it should be. */
 import { dirname } from 'node:path';
 import { HoldfastError } from '../errors.js';
+import { NO_DESCRIPTORS } from '../sys/descriptors.js';
 
 const CHOOSE = 'name another file with --pid';
 
@@ -16,6 +17,8 @@ const REASONS: Readonly<Record<string, (directory: string) => string>> = {
   EISDIR: () => `it is a directory (${CHOOSE})`,
   ENAMETOOLONG: () => `the name is too long (${CHOOSE})`,
   ELOOP: (directory) => `too many symbolic links in ${directory} (${CHOOSE})`,
+  EMFILE: () => NO_DESCRIPTORS,
+  ENFILE: () => NO_DESCRIPTORS,
   ENOLCK: noLocks,
   ENOSYS: noLocks,
   ENOTSUP: noLocks,

@@ -27,8 +27,11 @@ export type Candidacy =
   | { readonly is: 'incumbent' }
   | { readonly is: 'leaving' };
 
-/** What its workers accept for: to be in charge, with nobody before it (any more), by the incumbent's leave; or beside that, by hand. */
-type Purpose = 'reign' | 'succeed' | 'try';
+/**
+ * What its workers accept for: to be in charge, as the first of all, in the place of a dead incumbent, by the leave of one that lives, or of one
+ * that has died since; or beside the incumbent, by hand.
+ */
+type Purpose = 'begin' | 'reign' | 'succeed' | 'outlive' | 'try';
 
 export type Stop = 'none' | 'graceful' | 'quick';
 
@@ -86,19 +89,25 @@ const order = (quick: boolean): Stop => (quick ? 'quick' : 'graceful');
 const claim = (loaded: boolean, stop: Stop = 'none'): Outcome => step({ is: 'claiming', loaded, stop }, { do: 'claim' });
 const takeCharge = (stop: Stop): Outcome => step({ is: 'incumbent' }, { do: 'takeCharge', stop });
 const expose = (to: Purpose, stop: Stop = 'none'): Outcome => step({ is: 'exposing', to, stop }, { do: 'expose' });
-const reign = (): Outcome => expose('reign');
 const rotate = (stop: Stop): Outcome => step({ is: 'rotating', stop }, { do: 'rotate' });
 const withdraw = (): Outcome => step({ is: 'withdrawing' }, { do: 'withdraw' });
 const cancelled = (_state: State, { reason }: { readonly reason: string }): Outcome => leave(1, reason);
 
 const exposed = {
+  begin: takeCharge,
   reign: takeCharge,
   succeed: rotate,
+  outlive: rotate,
   try: (stop: Stop): Outcome => {
     if (stop === 'quick') return stopped();
     return stop === 'graceful' ? withdraw() : step({ is: 'beside' }, { do: 'sayBeside' });
   },
 } as const satisfies Readonly<Record<Purpose, (stop: Stop) => Outcome>>;
+
+/** In whose place nobody goes on: it tries again. */
+const ALONE: readonly Purpose[] = ['reign', 'outlive'];
+/** On whom no incumbent waits. */
+const REIGN: readonly Purpose[] = ['begin', 'reign'];
 
 const quiet = {
   loaded: ignore,
@@ -129,7 +138,7 @@ const waiting = {
 const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
   first: {
     ...quiet,
-    loaded: reign,
+    loaded: () => expose('begin'),
     loadFailed: (_state, { status, reason }) => leave(status, reason),
     stop: () => leave(0, STOPPED),
     upgrade: refuse('the master is still starting'),
@@ -149,9 +158,17 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     ...quiet,
     // After commit there is no way back but the incumbent's: should it be gone, we go on and take its place.
     // Alone, with a worker that never accepts, nothing is to be waited for.
-    stop: (state, { quick }) => (state.to === 'reign' ? takeCharge(order(quick)) : to({ ...state, stop: order(quick) })),
+    stop: (state, { quick }) => (REIGN.includes(state.to) ? takeCharge(order(quick)) : to({ ...state, stop: order(quick) })),
     cancel: (state, event) => (state.to === 'try' ? cancelled(state, event) : ignore(state)),
-    gone: (state) => (state.to === 'try' ? claim(true, state.stop) : ignore(state)),
+    gone: (state) => {
+      if (state.to === 'try') return claim(true, state.stop);
+      return state.to === 'succeed' ? to({ ...state, to: 'outlive' }) : ignore(state);
+    },
+    // It loads, and cannot serve.
+    loadFailed: (state, { status, reason }) => {
+      if (!ALONE.includes(state.to)) return fail(status, reason);
+      return state.to === 'reign' && state.stop !== 'none' ? leave(0, STOPPED) : step(state, { do: 'retry', reason });
+    },
     exposed: (state) => exposed[state.to](state.stop),
     exposeFailed: (_state, { reason }) => fail(1, reason),
   },
@@ -183,15 +200,17 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     loaded: (state) => to({ ...state, loaded: true }),
     loadFailed: (state, { reason }) => step({ ...state, loaded: false }, { do: 'retry', reason }),
     exposeFailed: (_state, { reason }) => leave(1, reason),
-    stop: () => leave(0, STOPPED),
+    // Whoever leaves before it knows whose the files are removes either too few or somebody else's.
+    stop: (state, { quick }) => to({ ...state, stop: order(quick) }),
     claimed: ({ loaded, stop }, { ours }) => {
       if (!ours) return leave(1, 'the incumbent died and somebody else took its place');
-      return loaded ? expose('reign', stop) : to({ is: 'alone' });
+      if (loaded) return expose('reign', stop);
+      return stop === 'none' ? to({ is: 'alone' }) : leave(0, STOPPED);
     },
   },
   alone: {
     ...quiet,
-    loaded: reign,
+    loaded: () => expose('reign'),
     loadFailed: (state, { reason }) => step(state, { do: 'retry', reason }),
     stop: () => leave(0, STOPPED),
   },

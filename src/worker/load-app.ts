@@ -1,4 +1,5 @@
 /** In the worker, after the drop of privileges: loads the app and makes an http server of what it exports. */
+import { setImmediate } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import { exportNames, lookUp } from './exports.js';
@@ -22,12 +23,24 @@ export async function loadApp(spec: string, cwd: string): Promise<App> {
     const namespace: unknown = await importFile(resolveModule(module, cwd));
     return await serve(namespace, name);
   } catch (error) {
-    const position = error instanceof HoldfastError ? undefined : throwPosition(error);
-    const where = position === undefined ? '' : ` at ${position}`;
-    throw new HoldfastError(`cannot load ${spec}: ${sentenceOf(error)}${where}`, EXIT.app, {
-      cause: error instanceof HoldfastError ? error.cause : error,
-    });
+    throw cannotLoad(spec, error);
   }
+}
+
+/** What there is to say of an app that threw before it accepted, whoever caught that. */
+export function cannotLoad(spec: string, error: unknown): HoldfastError {
+  const position = error instanceof HoldfastError ? undefined : throwPosition(error);
+  const where = position === undefined ? '' : ` at ${position}`;
+  const hint = isOfListen(error) ? ' (it calls listen() itself: leave that to Holdfast)' : '';
+  return new HoldfastError(`cannot load ${spec}: ${sentenceOf(error)}${where}${hint}`, EXIT.app, {
+    cause: error instanceof HoldfastError ? error.cause : error,
+  });
+}
+
+/** Its port is in use, by a sibling for one; or its server cannot listen a second time. */
+function isOfListen(error: unknown): boolean {
+  const { syscall, code } = error instanceof Error ? (error as NodeJS.ErrnoException) : {};
+  return syscall === 'listen' || code === 'ERR_SERVER_ALREADY_LISTEN';
 }
 
 async function serve(namespace: unknown, name: string | undefined): Promise<App> {
@@ -43,6 +56,8 @@ async function serve(namespace: unknown, name: string | undefined): Promise<App>
     throw new HoldfastError(
       `${refusal(product, isFactory(chosen))}${listensItself() ? '; it calls listen() itself: leave that to Holdfast' : ''}`,
     );
+  // A promise that it rejected, a port that it could not have, a listen() of its own: it shows in the turn after.
+  await setImmediate();
   if (app.server.listening) throw new HoldfastError('its server listens already; export it without calling listen()');
   return app;
 }

@@ -20,6 +20,8 @@ export function resolveModule(module: string, cwd: string): string {
     return find(isPath ? path : module);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'MODULE_NOT_FOUND') throw error;
+    if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true)
+      throw new HoldfastError('it is a directory without an index.js or a "main" (name the file)');
     throw new HoldfastError(isAbsolute(module) ? 'no such file' : `no such ${isPath ? 'file' : 'file or package'} (looked in ${cwd})`);
   }
 }

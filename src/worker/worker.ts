@@ -6,12 +6,13 @@ import { encodeFrame } from '../channel/frames.js';
 import { type Boot, DRAIN_PATIENCE, type FromWorker, TO_WORKER, type ToWorker, WORKER_FDS } from '../channel/worker-messages.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
 import type { Log } from '../log/log.js';
+import { outliveTerminal } from '../sys/dead-terminal.js';
 import { type Acceptors, listenOn } from './acceptors.js';
 import { hearAppClose } from './app-close.js';
 import { type Connections, trackConnections } from './connections.js';
 import { drain, drainLimit } from './drain.js';
 import type { HeldSignals } from './held-signals.js';
-import { type App, loadApp } from './load-app.js';
+import { type App, cannotLoad, loadApp } from './load-app.js';
 import { Logs } from './logs.js';
 import { probe } from './probe.js';
 import { watchLimits } from './spent.js';
@@ -44,14 +45,15 @@ export class Worker {
   /** What the app wants to have called when its server is closed. */
   readonly #closing: (() => void)[] = [];
   #giveBackClose = (): void => {};
-  /** It knows what it is to be. */
-  #told = false;
+  /** What it is to be: it knows by now. */
+  #spec: string | undefined;
   #leaving = false;
   #heartbeat: NodeJS.Timeout | undefined;
   #endLimits = (): void => {};
 
   constructor(signals: HeldSignals) {
     this.#signals = signals;
+    outliveTerminal();
     this.#watchdog.leaseEnded.then(
       () => this.#leave(),
       (error: unknown) => this.#unwatched(error),
@@ -60,7 +62,7 @@ export class Worker {
     this.#channel = new Channel<ToWorker, FromWorker>(WORKER_FDS.channel, TO_WORKER, {
       message: (message) => this.#hear(message),
       end: () => {
-        if (!this.#told) process.exit(EXIT.failed);
+        if (this.#spec === undefined) process.exit(EXIT.failed);
       },
     });
     signals.onReopen(() => this.#logs?.reopen());
@@ -75,7 +77,7 @@ export class Worker {
         return;
       case 'accept':
         if (this.#loaded === undefined || this.#leaving) return;
-        this.#accepting = this.#accept(this.#loaded, message.positions).catch((error: unknown) => this.#fail(error));
+        this.#accepting = this.#accept(this.#loaded, message.positions).catch((error: unknown) => this.#fail(this.#blame(error)));
         return;
       case 'serve':
         this.#accepting = this.#accepting?.then(() => this.#serve(message.positions)).catch((error: unknown) => this.#fail(error));
@@ -91,7 +93,7 @@ export class Worker {
 
   async #boot(boot: Boot): Promise<void> {
     process.title = `holdfast: worker [${boot.name}] gen ${boot.generation} slot ${boot.slot}`;
-    this.#told = true;
+    this.#spec = boot.app;
     if (boot.identity !== null) (await import('./become.js')).become(boot.identity, boot);
     // First of all: a reopening may be ordered at any time.
     const logs = new Logs(boot);
@@ -208,7 +210,17 @@ export class Worker {
 
   /** The app threw where nobody caught it, and Node is about to end this process. */
   #lastWords(error: unknown): void {
-    this.#say(this.#loaded === undefined ? EXIT.app : EXIT.failed, error);
+    if (this.#acceptors !== undefined || this.#spec === undefined) return this.#say(EXIT.failed, error);
+    const failure = cannotLoad(this.#spec, error);
+    // Node would write a stack where one line is promised; but an app that catches this may go on.
+    if (process.listenerCount('uncaughtException') === 0 && !process.hasUncaughtExceptionCaptureCallback()) this.#fail(failure);
+    else this.#say(EXIT.app, failure);
+  }
+
+  /** An app that listens by itself is found out here at the latest. */
+  #blame(error: unknown): unknown {
+    const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+    return code === 'ERR_SERVER_ALREADY_LISTEN' ? cannotLoad(this.#spec ?? '', error) : error;
   }
 
   /** Written at once: there may be no next turn. */

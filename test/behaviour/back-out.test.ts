@@ -18,11 +18,13 @@ const reasons: Readonly<Record<Fault, RegExp>> = {
   exits: /exited with status 7 before it was ready/,
   loops: /was not ready within --upgrade-timeout/,
   rejects: /this release rejects/,
+  rejectsLater: /cannot load .*server\.js: nobody catches this at .*server\.js:1/,
+  listening: /cannot load .*server\.js: this release cannot listen at .*server\.js:2/,
   number: /nothing servable/,
   nothing: /nothing servable/,
   probe: /^probe \/health answered 500/,
   missing: /cannot load .*server\.js: no such file/,
-  deleted: /no such directory|cannot start in/,
+  deleted: /^cannot start the candidate: there is no directory .*current$/,
 };
 
 for (const fault of faults) {

@@ -176,6 +176,32 @@ test('a busy port: status 1, and who holds it', async (t) => {
 
 for (const [what, failure, status, line] of [
   ['an app that throws', { app: `throw new Error('no database here')` }, 4, /cannot load .*app\.mjs: no database here/],
+  [
+    'an app with a promise that it rejects behind our back',
+    { app: `Promise.reject(new Error('no cache'));\nexport default (req, res) => res.end()` },
+    4,
+    /cannot load .*app\.mjs: no cache at .*app\.mjs:/,
+  ],
+  [
+    'an app that listens by itself',
+    { app: `import { createServer } from 'node:http';\nexport default createServer().listen(0, '127.0.0.1')` },
+    4,
+    /its server listens already; export it without calling listen\(\)/,
+  ],
+  [
+    'an app that listens by itself after a while',
+    { app: `import { createServer } from 'node:http';\nexport default createServer().listen(0, 'localhost')` },
+    4,
+    /it calls listen\(\) itself: leave that to Holdfast/,
+  ],
+  [
+    'an app that loads, and cannot listen',
+    {
+      app: `import { createServer } from 'node:http';\nexport default createServer().on('listening', () => { throw new Error('no hook') })`,
+    },
+    4,
+    /cannot load .*app\.mjs: no hook at .*app\.mjs:/,
+  ],
   ['an app that exits', { app: 'process.exit(7)' }, 3, /exited with status 7/],
   ['an app that is stuck', { app: 'for (;;);', args: ['--boot-timeout', '1'] }, 3, /was not ready within 1 s/],
   ['an unknown option', { args: ['--wrokers', '2'] }, 2, /unknown option --wrokers; did you mean --workers\?/],

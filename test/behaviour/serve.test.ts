@@ -61,15 +61,19 @@ test('a worker that is killed is replaced, and only it', async (t) => {
 });
 
 test('workers that die young are replaced after growing pauses', async (t) => {
-  const app = join(tempDir(t), 'app.mjs');
+  const dir = tempDir(t);
+  const [app, ill] = [join(dir, 'app.mjs'), join(dir, 'ill')];
   writeFileSync(
     app,
-    `import { createServer } from 'node:http';
+    `import { existsSync } from 'node:fs';
+     import { createServer } from 'node:http';
      const server = createServer((req, res) => res.end());
-     if (process.env.HOLDFAST_WORKER === '2') server.on('listening', () => setImmediate(() => process.exit(9)));
+     if (existsSync(${JSON.stringify(ill)})) server.on('listening', () => setImmediate(() => process.exit(9)));
      export default server;`,
   );
-  const holdfast = await startHoldfast(t, { app, args: ['-w', '2'], untilReady: false });
+  const holdfast = await startHoldfast(t, { app, args: ['-w', '2'] });
+  writeFileSync(ill, '');
+  process.kill(holdfast.workers().find(({ slot }) => slot === 2)?.pid ?? 0, 'SIGKILL');
   const exits = async (pause: string) => holdfast.event('worker.exit', (line) => String(line.msg).includes(`replaced in ${pause} s`));
   t.truthy(await exits('1'));
   t.truthy(await exits('2'));
@@ -95,6 +99,19 @@ for (const [what, code, status, words] of [
     t.false(existsSync(holdfast.pidfile ?? ''));
   });
 }
+
+test("an app that forks its worker is told in one line that workers are the master's affair", async (t) => {
+  const app = join(tempDir(t), 'app.mjs');
+  writeFileSync(
+    app,
+    `import cluster from 'node:cluster';
+const status = await new Promise((exited) => cluster.fork().on('exit', exited));
+export default (req, res) => res.end('forked: ' + status);`,
+  );
+  const holdfast = await startHoldfast(t, { app, allowErrors: true });
+  t.is((await ask(holdfast.target)).body, 'forked: 1');
+  t.regex(holdfast.stderr, /^holdfast: cannot start a worker: the app forked this process.*\n$/);
+});
 
 test('an app that is not there ends the first generation with status 4', async (t) => {
   const holdfast = await startHoldfast(t, { app: './nowhere.js', untilReady: false, allowErrors: true });

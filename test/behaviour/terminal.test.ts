@@ -128,11 +128,17 @@ for (const { where, run, before } of [
 }
 
 test('a terminal that is closed ends everything, in order', async (t) => {
-  const pidfile = join(tempDir(t), 'pid');
-  const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', '-p', pidfile, fixture('hello.js')]);
-  await terminal.shows(/serving on/);
+  const dir = tempDir(t);
+  const [pidfile, log, status] = [join(dir, 'pid'), join(dir, 'log'), join(dir, 'status')];
+  // A shell that passes the hang-up on and outlives it, to ask for the keeper's end.
+  const shell = ['sh', '-c', '"$@" & trap "kill -HUP $!" HUP; wait $!; wait $!; echo $? > "$0"', status];
+  const options = ['-b', '127.0.0.1:0', '-p', pidfile, '--log-file', log, fixture('hello.js')];
+  const terminal = openTerminal(t, [...shell, process.execPath, holdfastCommand, ...options]);
+  await waitFor(() => existsSync(log) && readFileSync(log, 'utf8').includes('master.ready'), 10_000, 'the master to be ready');
   const [script] = terminal.processes().filter(({ args }) => args.startsWith('script '));
   process.kill(script?.pid ?? 0, 'SIGKILL');
   await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
   t.false(existsSync(pidfile));
+  t.is(readFileSync(status, 'utf8'), '0\n', 'nobody is aborted');
+  t.regex(readFileSync(log, 'utf8'), /worker 1 exited with status 0/);
 });

@@ -10,6 +10,9 @@ const source = {
   exits: 'process.exit(7);',
   loops: 'for (;;);',
   rejects: `export default async () => { throw new Error('this release rejects'); };`,
+  rejectsLater: `Promise.reject(new Error('nobody catches this')); export default (req, res) => res.end();`,
+  listening: `import { createServer } from 'node:http';
+export default createServer((req, res) => res.end()).on('listening', () => { throw new Error('this release cannot listen'); });`,
   number: 'export default 42;',
   nothing: 'export {};',
   probe: `export default (req, res) => { res.statusCode = req.url === '/health' ? 500 : 200; res.end('unhealthy'); };`,

@@ -11,6 +11,7 @@ const EXPECTED = {
   ENOSPC: 'no space left on the file system of /run/shop',
   EDQUOT: 'the disk quota in /run/shop is used up',
   EISDIR: 'it is a directory',
+  EMFILE: 'no descriptors are left (raise ulimit -n)',
   ENOLCK: 'the file system of /run/shop has no file locks (flock)',
   EOPNOTSUPP: 'the file system of /run/shop has no file locks (flock)',
   EIO: 'EIO (name another file with --pid)',

@@ -36,6 +36,8 @@ const expected: Record<Fault, Partial<ReturnType<typeof load>>> = {
   exits: { status: 7 },
   loops: { signal: 'SIGTERM' },
   rejects: { status: 1, stdout: 'function' },
+  rejectsLater: { status: 1 },
+  listening: { status: 0, stdout: 'object' },
   number: { status: 0, stdout: 'number' },
   nothing: { status: 0, stdout: 'undefined' },
   probe: { status: 0, stdout: 'function' },

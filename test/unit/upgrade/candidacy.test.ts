@@ -39,6 +39,21 @@ test('a stop does not wait for workers that never accept, unless an incumbent wa
   t.deepEqual(candidacy({ is: 'exposing', to: 'succeed', stop: 'none' }, term, 0).effects, []);
 });
 
+test('workers that load and cannot serve are a failure, where somebody else serves or nobody has yet', (t) => {
+  const failed = { event: 'loadFailed', status: 4, reason: 'x' } as const;
+  t.deepEqual(tell({ is: 'first' }, loaded, failed).done, ['expose', 'sayFailed', 'leave']);
+  t.deepEqual(tell(loading, loaded, { event: 'commit' }, failed).done, ['sayReady', 'expose', 'sayFailed', 'leave']);
+  t.deepEqual(tell(loading, loaded, { event: 'show' }, failed).done, ['sayReady', 'expose', 'sayFailed', 'leave']);
+});
+
+test('and are started again, where nobody else is left', (t) => {
+  const failed = { event: 'loadFailed', status: 4, reason: 'x' } as const;
+  const claimed = tell(loading, loaded, gone, { event: 'claimed', ours: true }, failed, { event: 'exposed' });
+  t.deepEqual(claimed.done, ['sayReady', 'claim', 'expose', 'retry', 'takeCharge']);
+  const outlives = tell(loading, loaded, { event: 'commit' }, gone, failed, { event: 'exposed' }, { event: 'rotated' });
+  t.deepEqual(outlives.done, ['sayReady', 'expose', 'retry', 'rotate', 'takeCharge']);
+});
+
 test('a candidate that fails says so and leaves', (t) => {
   t.deepEqual(tell(loading, { event: 'loadFailed', status: 4, reason: 'x' }).done, ['sayFailed', 'leave']);
   t.deepEqual(tell(loading, loaded, { event: 'loadFailed', status: 3, reason: 'x' }).done.slice(-2), ['sayFailed', 'leave']);
@@ -52,6 +67,15 @@ test('an incumbent that dies before commit is succeeded by whoever wins the righ
     'takeCharge',
   ]);
   t.is(tell(loading, loaded, gone, { event: 'claimed', ours: false }).state.is, 'leaving');
+});
+
+test('a stop while it claims waits until it knows whose the place is', (t) => {
+  const stopped = tell(loading, gone, term);
+  t.deepEqual(stopped.done, ['claim']);
+  t.deepEqual(tell(stopped.state, { event: 'claimed', ours: true }), { state: { is: 'leaving' }, done: ['leave'] });
+  const ready = tell(loading, loaded, gone, term, { event: 'claimed', ours: true });
+  t.deepEqual(tell(ready.state, { event: 'exposed' }), { state: { is: 'incumbent' }, done: ['takeCharge'] });
+  t.is(tell(ready.state, { event: 'loadFailed', status: 3, reason: 'x' }).state.is, 'leaving');
 });
 
 test('a candidate on its own goes on booting, and tries again when that fails', (t) => {

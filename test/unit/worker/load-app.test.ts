@@ -124,6 +124,7 @@ test('says where it looked', async (t) => {
   const dir = tempDir(t);
   t.is((await refused(t, './server.js', dir)).message, `cannot load ./server.js: no such file (looked in ${dir})`);
   t.is((await refused(t, 'nonesuch', dir)).message, `cannot load nonesuch: no such file or package (looked in ${dir})`);
+  t.is((await refused(t, dir, '/')).message, `cannot load ${dir}: it is a directory without an index.js or a "main" (name the file)`);
   t.is((await refused(t, `${dir}/server.js`, '/')).message, `cannot load ${dir}/server.js: no such file`);
 });
 
