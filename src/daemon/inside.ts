@@ -2,7 +2,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { HoldfastError } from '../errors.js';
-import { isConnected, pointStreamsAt, setCloseOnExec } from '../sys/libc.js';
+import { pointStreamsAt, setCloseOnExec } from '../sys/descriptors.js';
+import { isConnected } from '../sys/sockets.js';
 import { type Note, writeNote } from './note.js';
 
 export interface Daemon {

@@ -1,6 +1,5 @@
 /** Unix sockets whose path somebody removed (master): the socket lives, and nobody finds it. A socket cannot be given a name again. unix(7) */
-
-import * as libc from '../sys/libc.js';
+import * as sockets from '../sys/sockets.js';
 import { type Address, parseLabel } from './address.js';
 import { bindNow } from './bind.js';
 import type { Listener } from './listener.js';
@@ -17,6 +16,6 @@ export function renewListener(listener: Listener, asked: Address | undefined, ba
   const address = parseLabel(listener.address);
   if (address?.is !== 'unix' || listener.socketFile === undefined || hasPath(address.path, listener.socketFile)) return undefined;
   const fresh = bindNow(asked?.is === 'unix' ? asked : address);
-  libc.listen(fresh.fd, backlog);
+  sockets.listen(fresh.fd, backlog);
   return fresh;
 }

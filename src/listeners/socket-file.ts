@@ -13,7 +13,9 @@ import {
   unlinkSync,
 } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { bind, connect, groupId, setNonBlocking, socket, userId } from '../sys/libc.js';
+import { groupId, userId } from '../sys/accounts.js';
+import { setNonBlocking } from '../sys/descriptors.js';
+import { bind, connect, socket } from '../sys/sockets.js';
 import type { Access, UnixAddress } from './address.js';
 import { codeOf, refusal } from './complaints.js';
 import { draftName, isDraftOf } from './draft-name.js';

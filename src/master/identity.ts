@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 import type { Log, LogOptions } from '../log/log.js';
 import { changeable, checkDrop, type Identity, openAs, resolveIdentity } from '../privileges/index.js';
 import type { Settings } from '../settings/index.js';
-import { clearInheritable } from '../sys/libc.js';
+import { clearInheritable } from '../sys/rights.js';
 import type { Command } from './command.js';
 
 /** Decided before anything is bound. Throws HoldfastError, exit 1: unknown, or not possible. */

@@ -10,8 +10,10 @@ import { decodeListeners, inheritListener, type Listener } from '../listeners/in
 import { checkAccessLog } from '../log/access-log.js';
 import { openLog } from '../log/log.js';
 import type { Settings } from '../settings/index.js';
-import { duplicateOnto, isConnected, newGroup, pointStreamsAt, setCloseOnExec } from '../sys/libc.js';
+import { duplicateOnto, pointStreamsAt, setCloseOnExec } from '../sys/descriptors.js';
 import { missingOn } from '../sys/platform.js';
+import { newGroup } from '../sys/process-group.js';
+import { isConnected } from '../sys/sockets.js';
 import type { Command } from './command.js';
 import { KeeperLink } from './keeper-link.js';
 import { Master } from './master.js';

@@ -6,7 +6,7 @@ import { isDeepStrictEqual } from 'node:util';
 import { Channel } from '../channel/channel.js';
 import { type Boot, DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
 import { messageOf } from '../errors.js';
-import { assureDescriptors } from '../sys/descriptors.js';
+import { assureDescriptors } from '../sys/descriptor-limit.js';
 
 export type WorkerState = 'booting' | 'ready' | 'accepting' | 'draining' | 'gone';
 

@@ -19,7 +19,7 @@ import {
   queueLength,
   resolveBinds,
 } from '#src/listeners/index.js';
-import { duplicateOnto } from '#src/sys/libc.js';
+import { duplicateOnto } from '#src/sys/descriptors.js';
 import { ask, owned, play, portOf, SERVE } from './listeners-process.js';
 
 // One at a time: descriptors are closed here that another test could have been given meanwhile.
@@ -337,7 +337,7 @@ test('an unbound socket is not inherited, not even for port 0', async (t) => {
   // A client's socket before its connection is made has no port of its own.
   const child = play(
     t,
-    `const { socket, C } = await import(${JSON.stringify(import.meta.resolve('#src/sys/libc.js'))});
+    `const { socket, C } = await import(${JSON.stringify(import.meta.resolve('#src/sys/sockets.js'))});
      const fd = socket(C.AF_INET);
      try { listeners.inheritListener('0.0.0.0:0', fd); say('inherited'); } catch (error) { say(error.message); }`,
   );
