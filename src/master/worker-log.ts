@@ -3,7 +3,8 @@ import { performance } from 'node:perf_hooks';
 import { EXIT } from '../errors.js';
 import type { Log } from '../log/log.js';
 import { RESTRAINED, type Restraint } from './recycling.js';
-import type { WorkerEnd, WorkerProcess } from './worker-process.js';
+import { howEnded, type WorkerEnd } from './worker-end.js';
+import type { WorkerProcess } from './worker-process.js';
 
 /** Between two lines about workers that reach their limits too soon. Milliseconds. */
 const RESTRAINT_PAUSE = 60_000;
@@ -41,10 +42,13 @@ export class WorkerLog {
   ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined, instead: WorkerProcess | undefined): void {
     if (end.stuck !== undefined) this.#wasStuck(worker, end.stuck);
     const { code, signal } = end;
-    const how = signal === null ? `exited with status ${code}` : `was killed by ${signal}`;
     const next = replacedAfter === undefined ? '' : nextOf(replacedAfter, worker, instead);
     const level = replacedAfter === undefined && (code === EXIT.ok || signal !== null) ? 'info' : 'warning';
-    this.#log[level]('worker.exit', `worker ${worker.slot} ${how}${whyEnded(worker, end)}${next}`, { ...about(worker), code, signal });
+    this.#log[level]('worker.exit', `worker ${worker.slot} ${howEnded(end)}${whyEnded(worker, end)}${next}`, {
+      ...about(worker),
+      code,
+      signal,
+    });
     this.debug(end.failure?.stack ?? '');
   }
 

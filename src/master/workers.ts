@@ -7,8 +7,7 @@ import type { Origin } from './origin.js';
 import { isThere, type Release, resolveRelease } from './release.js';
 import type { Renewal } from './renewal.js';
 import { WorkerLog } from './worker-log.js';
-import { workerOrder } from './worker-order.js';
-import type { WorkerOrder } from './worker-process.js';
+import { type WorkerOrder, workerOrder } from './worker-order.js';
 
 export interface WorkersListener {
   /** Every worker is loaded and probed. */
