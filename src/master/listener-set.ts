@@ -1,5 +1,4 @@
 /** The listeners of one generation (master): adopted, bound, listened on, handed on, let go. The master never accepts. */
-
 import type { BoundFile } from '../channel/master-messages.js';
 import {
   type Address,
@@ -12,7 +11,6 @@ import {
   listen,
   matchListeners,
   parseBind,
-  queueLength,
   removeSocketFile,
   renewListener,
   resolveBinds,
@@ -21,6 +19,7 @@ import type { Log } from '../log/log.js';
 import type { Settings } from '../settings/index.js';
 import { type Deal, deal, type Layout } from './deal.js';
 import { divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
+import { untilEmpty } from './until-empty.js';
 
 /** Of the files of unix sockets, where the setting does not name another. */
 export interface Owner {
@@ -28,7 +27,6 @@ export interface Owner {
   readonly gid: number;
 }
 
-const QUEUE_POLL = 5;
 /** For connections that go on coming to an address that is given up. Milliseconds. */
 const QUEUE_LIMIT = 1_000;
 
@@ -187,23 +185,9 @@ export class ListenerSet {
   }
 }
 
-/** Resolves when nothing waits on these, after `limit` milliseconds at the latest, or when nobody wants to know any more. */
-export async function untilEmpty(listeners: readonly Listener[], limit: number, wanted: () => boolean): Promise<void> {
-  const end = performance.now() + limit;
-  while (wanted() && listeners.some((listener) => queueLength(listener) > 0) && performance.now() < end)
-    await new Promise((resolve) => setTimeout(resolve, QUEUE_POLL));
-}
-
 /** Workers that may not, and clients of theirs, would not be let in by what only root may write. */
 function givenTo(owner: Owner | undefined, addresses: readonly Address[]): readonly Address[] {
   if (owner === undefined) return addresses;
   const access = { user: String(owner.uid), group: String(owner.gid) };
   return addresses.map((address) => (address.is === 'unix' ? { ...address, access: { ...access, ...address.access } } : address));
-}
-
-/** What a candidate that was killed has left of its new unix sockets, under either name. */
-export function removeBoundFiles(files: readonly BoundFile[]): void {
-  for (const { path, dev, ino, draft } of files)
-    for (const name of [draft, path])
-      removeSocketFile({ address: `unix:${name}`, bound: `unix:${name}`, fd: -1, socketFile: { dev, ino } });
 }

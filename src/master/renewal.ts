@@ -2,7 +2,8 @@
 import { messageOf } from '../errors.js';
 import { closeListener, type Listener, listen } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
-import { type ListenerSet, untilEmpty } from './listener-set.js';
+import type { ListenerSet } from './listener-set.js';
+import { untilEmpty } from './until-empty.js';
 
 interface Renewed {
   readonly old: Listener;
