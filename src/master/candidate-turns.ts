@@ -1,6 +1,6 @@
 /** What those who act for a master that is not in charge yet may ask of its loop (master). Pure. */
 import type { CandidacyEvent, Stop } from '../upgrade/candidacy.js';
-import type { Departure } from './generation.js';
+import type { Departure } from './departure.js';
 
 export interface CandidateTurns {
   post(event: CandidacyEvent): void;

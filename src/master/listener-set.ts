@@ -16,16 +16,11 @@ import {
   resolveBinds,
 } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
+import type { Identity } from '../privileges/index.js';
 import type { Settings } from '../settings/index.js';
 import { type Deal, deal, type Layout } from './deal.js';
 import { divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
 import { untilEmpty } from './until-empty.js';
-
-/** Of the files of unix sockets, where the setting does not name another. */
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
 
 /** For connections that go on coming to an address that is given up. Milliseconds. */
 const QUEUE_LIMIT = 1_000;
@@ -45,9 +40,15 @@ export class ListenerSet {
   #layout: Layout = { shared: [], groups: [] };
   #open = true;
 
-  /** Throws HoldfastError: in use, not permitted, nonsense. */
-  static async settle(settings: Settings, base: string, inherited: readonly Listener[], log: Log, owner?: Owner): Promise<ListenerSet> {
-    const wanted = givenTo(owner, await resolveBinds(settings.bind.map(parseBind), base));
+  /** `workers`: whom they become. Throws HoldfastError: in use, not permitted, nonsense. */
+  static async settle(
+    settings: Settings,
+    base: string,
+    inherited: readonly Listener[],
+    log: Log,
+    workers?: Identity,
+  ): Promise<ListenerSet> {
+    const wanted = givenTo(workers, await resolveBinds(settings.bind.map(parseBind), base));
     const match = matchListeners(inherited, wanted);
     const { listeners, warnings } = await bindAll(match.bind, match.overlaps);
     for (const listener of match.drop) closeListener(listener);
@@ -186,8 +187,8 @@ export class ListenerSet {
 }
 
 /** Workers that may not, and clients of theirs, would not be let in by what only root may write. */
-function givenTo(owner: Owner | undefined, addresses: readonly Address[]): readonly Address[] {
-  if (owner === undefined) return addresses;
-  const access = { user: String(owner.uid), group: String(owner.gid) };
+function givenTo(workers: Identity | undefined, addresses: readonly Address[]): readonly Address[] {
+  if (workers === undefined) return addresses;
+  const access = { user: String(workers.uid), group: String(workers.gid) };
   return addresses.map((address) => (address.is === 'unix' ? { ...address, access: { ...access, ...address.access } } : address));
 }

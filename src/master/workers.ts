@@ -1,10 +1,10 @@
 /** All the workers of one master (master): those in charge, those that a reload starts, those that leave. */
-import { HoldfastError, messageOf } from '../errors.js';
+import { messageOf } from '../errors.js';
 import type { Log } from '../log/log.js';
 import { Cohort, type CohortListener } from './cohort.js';
 import type { ListenerSet } from './listener-set.js';
 import type { Origin } from './origin.js';
-import { isThere, type Release, resolveRelease } from './release.js';
+import { currentRelease, pinnedOrOther, type Release } from './release.js';
 import type { Renewal } from './renewal.js';
 import { WorkerLog } from './worker-log.js';
 import { type WorkerOrder, workerOrder } from './worker-order.js';
@@ -90,7 +90,7 @@ export class Workers {
   start(listeners: ListenerSet): void {
     if (this.#left) return;
     this.#listeners = listeners;
-    const release = this.#release ?? this.#resolve();
+    const release = this.#release ?? currentRelease(this.#origin);
     this.#release = release;
     this.#drained = false;
     const before = this.#current;
@@ -176,7 +176,7 @@ export class Workers {
     this.#renewal = renewal;
     renewal.begin();
     try {
-      const release = this.#resolve();
+      const release = currentRelease(this.#origin);
       const next: Cohort = this.#newCohort(release, {
         ready: () => next.expose(false),
         accepting: () => {
@@ -257,25 +257,6 @@ export class Workers {
   }
 
   #order(slot: number, pinned: Release): WorkerOrder {
-    return workerOrder(this.#origin, this.#stillThere(pinned), slot, this.#listeners?.all ?? []);
-  }
-
-  /** A generation runs one release; only if its files are gone are those looked for that the path as typed leads to now. */
-  #stillThere(release: Release): Release {
-    if (isThere(release)) return release;
-    try {
-      const other = this.#resolve();
-      if (other.cwd !== release.cwd || other.app !== release.app)
-        this.#log.warning(null, `${release.cwd} is gone; a worker is started from ${other.cwd}, another release than its siblings`);
-      return other;
-    } catch (error) {
-      if (error instanceof HoldfastError) return release;
-      throw error;
-    }
-  }
-
-  #resolve(): Release {
-    const { settings, command } = this.#origin;
-    return resolveRelease(settings.app, command.directory, settings.chdir);
+    return workerOrder(this.#origin, pinnedOrOther(pinned, this.#origin), slot, this.#listeners?.all ?? []);
   }
 }
