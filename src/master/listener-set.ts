@@ -19,7 +19,7 @@ import type { Log } from '../log/log.js';
 import type { Identity } from '../privileges/index.js';
 import type { Settings } from '../settings/index.js';
 import { type Deal, deal, type Layout } from './deal.js';
-import { divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
+import { boundAgain, byAddress, divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
 import { untilEmpty } from './until-empty.js';
 
 /** For connections that go on coming to an address that is given up. Milliseconds. */
@@ -39,6 +39,8 @@ export class ListenerSet {
   /** Nobody accepts on what does not listen: that would make it listen. */
   #layout: Layout = { shared: [], groups: [] };
   #open = true;
+  /** Given up since this generation is no longer in charge. */
+  #dropped: readonly Listener[] = [];
 
   /** `workers`: whom they become. Throws HoldfastError: in use, not permitted, nonsense. */
   static async settle(
@@ -145,8 +147,7 @@ export class ListenerSet {
 
   /** Another socket in the place of one whose path was removed, undefined where it was not. Throws HoldfastError. */
   renew(old: Listener, backlog: number): Listener | undefined {
-    const asked = this.#wanted.find((address) => formatAddress(address) === old.address);
-    const fresh = renewListener(old, asked, backlog);
+    const fresh = renewListener(old, this.#asked(old), backlog);
     if (fresh !== undefined) this.replace(old, fresh);
     return fresh;
   }
@@ -164,10 +165,24 @@ export class ListenerSet {
     if (!this.#open) return;
     const dropped = new Set(positions.flatMap((position) => this.all[position] ?? []));
     for (const listener of dropped) closeListener(listener);
+    this.#dropped = [...this.#dropped, ...dropped];
     this.#adopted = this.#adopted.filter((listener) => !dropped.has(listener));
     this.#bound = this.#bound.filter((listener) => !dropped.has(listener));
     this.#fresh = this.#fresh.filter((listener) => !dropped.has(listener));
     this.refresh();
+  }
+
+  /** In charge again, for whom they were given up is dead: they listen once more. What somebody else has by now is a warning. */
+  regain(backlog: number, log: Log): void {
+    if (!this.#open) return;
+    for (const those of byAddress(this.#dropped).values())
+      this.#bound = [...this.#bound, ...boundAgain(those, (listener) => this.#asked(listener), backlog, log)];
+    this.#dropped = [];
+    this.refresh();
+  }
+
+  #asked(listener: Listener): Address | undefined {
+    return this.#wanted.find((address) => formatAddress(address) === listener.address);
   }
 
   /** Give the descriptors up; whoever else holds them goes on. */

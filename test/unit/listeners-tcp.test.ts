@@ -11,12 +11,14 @@ import {
   closeListener,
   encodeListeners,
   inheritListener,
+  isListening,
   type Listener,
   listen,
   matchListeners,
   parseBind,
   parseLabel,
   queueLength,
+  reopenListener,
   resolveBinds,
 } from '#src/listeners/index.js';
 import { duplicateOnto } from '#src/sys/descriptors.js';
@@ -362,3 +364,13 @@ function link(fd: number): string | undefined {
     return undefined;
   }
 }
+
+test('a closed listener is reopened under its label and on its port, and listens; what somebody else opened is not', async (t) => {
+  const first = await bindListener(address('127.0.0.1:0'));
+  listen(first, 8);
+  closeListener(first);
+  const again = owned(t, reopenListener(first, address('127.0.0.1:0'), 8));
+  t.deepEqual([again.address, again.bound, isListening(again)], ['127.0.0.1:0', first.bound, true]);
+  t.throws(() => reopenListener(first, undefined, 8), { message: /^cannot bind 127\.0\.0\.1:\d+: in use/ });
+  t.throws(() => reopenListener({ ...first, address: 'fd://3' }, undefined, 8), { message: /^cannot bind fd:\/\/3: it was closed/ });
+});
