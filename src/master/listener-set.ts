@@ -33,6 +33,8 @@ export class ListenerSet {
    * Adopted ones may be in that state, too, when the generation before is not alone yet.
    */
   #fresh: readonly Listener[];
+  /** Replaced, but who waits there is yet to be served. Behind all others, for the workers know those by their positions. */
+  #outlived: readonly Listener[] = [];
   /** Whether each worker has sockets of its own. */
   readonly #divided: boolean;
   readonly #wanted: readonly Address[];
@@ -78,7 +80,7 @@ export class ListenerSet {
   }
 
   get all(): readonly Listener[] {
-    return [...this.#adopted, ...this.#bound, ...this.#fresh];
+    return [...this.#adopted, ...this.#bound, ...this.#fresh, ...this.#outlived];
   }
 
   /** Who accepts where: for each of these slots the positions of its listeners. */
@@ -157,6 +159,21 @@ export class ListenerSet {
     const swap = (listener: Listener) => (listener === old ? fresh : listener);
     this.#adopted = this.#adopted.map(swap);
     this.#bound = this.#bound.map(swap);
+    this.#outlived = this.#outlived.filter((listener) => listener !== fresh);
+    this.refresh();
+  }
+
+  /** Have one that was replaced served until `letGo`. */
+  keep(old: Listener): void {
+    this.#outlived = [...this.#outlived, old];
+    this.refresh();
+  }
+
+  /** Close one that was replaced, kept or not. */
+  letGo(old: Listener): void {
+    // Or all were closed, and this one with them.
+    if (this.#open || !this.#outlived.includes(old)) closeListener(old);
+    this.#outlived = this.#outlived.filter((listener) => listener !== old);
     this.refresh();
   }
 

@@ -29,11 +29,13 @@ export class Renewal {
     return this.#done;
   }
 
-  /** From here on whoever is started gets the new ones. */
-  begin(): void {
+  /** From here on whoever is started gets the new ones; and the old ones, too, if those are `unserved`: the workers were drained. */
+  begin(unserved: boolean): void {
     this.#renewed = this.#set.all.flatMap((old) => {
       const fresh = this.#attempt(() => this.#set.renew(old, this.#backlog));
-      return fresh === undefined ? [] : [{ old, fresh }];
+      if (fresh === undefined) return [];
+      if (unserved) this.#set.keep(old);
+      return [{ old, fresh }];
     });
   }
 
@@ -66,7 +68,7 @@ export class Renewal {
       listen(fresh, this.#backlog);
       this.#log.info('listener.bound', `listening on ${fresh.bound} again, for its file was removed`, { address: fresh.bound });
     });
-    closeListener(old);
+    this.#set.letGo(old);
   }
 
   #attempt<T>(act: () => T): T | undefined {

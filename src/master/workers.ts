@@ -174,14 +174,14 @@ export class Workers {
   reload(renewal: Renewal): void {
     this.#log.info('reload.start', 'reading the app again');
     this.#renewal = renewal;
-    renewal.begin();
+    renewal.begin(this.#drained);
     try {
       const release = currentRelease(this.#origin);
       const next: Cohort = this.#newCohort(release, {
         ready: () => next.expose(false),
         accepting: () => {
           if (renewal.done) this.#reloaded(next, release);
-          else if (next === this.#next) renewal.complete(this.#origin.settings.gracefulTimeout * 1000, () => next.expose(false));
+          else if (next === this.#next) renewal.complete(this.#origin.settings.gracefulTimeout * 1000, () => this.#renewed(next));
         },
         failed: (_status, reason, stack) => this.#reloadFailed(next, reason, stack),
       });
@@ -198,6 +198,12 @@ export class Workers {
 
   rearm(milliseconds: number): void {
     for (const cohort of this.#cohorts) cohort.rearm(milliseconds);
+  }
+
+  /** Asked again, it accepts: on the old sockets no more. */
+  #renewed(next: Cohort): void {
+    next.deal();
+    next.expose(false);
   }
 
   #reloaded(next: Cohort, release: Release): void {
