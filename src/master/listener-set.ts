@@ -18,8 +18,9 @@ import {
 import type { Log } from '../log/log.js';
 import type { Identity } from '../privileges/index.js';
 import type { Settings } from '../settings/index.js';
+import { boundAgain } from './bound-again.js';
 import { type Deal, deal, type Layout } from './deal.js';
-import { boundAgain, byAddress, divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
+import { byAddress, divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
 import { untilEmpty } from './until-empty.js';
 
 /** For connections that go on coming to an address that is given up. Milliseconds. */

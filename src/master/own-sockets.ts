@@ -1,15 +1,5 @@
 /** A socket for each worker on one address (master, --reuse-port). */
-import { messageOf } from '../errors.js';
-import {
-  type Address,
-  allowBeside,
-  bindBeside,
-  isListening,
-  type Listener,
-  listen,
-  mayHaveBeside,
-  reopenListener,
-} from '../listeners/index.js';
+import { allowBeside, bindBeside, isListening, type Listener, mayHaveBeside } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
 import type { Layout } from './deal.js';
 
@@ -53,27 +43,6 @@ export function withOthers(bound: readonly Listener[], wanted: number, log: Log)
     allowBeside(listener);
     return [listener, ...missing([listener], wanted, log)];
   });
-}
-
-/** The sockets of one address that were closed, as many as they were. None, and a warning, where it cannot be had any more. */
-export function boundAgain(
-  closed: readonly Listener[],
-  asked: (listener: Listener) => Address | undefined,
-  backlog: number,
-  log: Log,
-): readonly Listener[] {
-  const [one] = closed;
-  if (one === undefined) return [];
-  try {
-    const first = reopenListener(one, asked(one), backlog);
-    const all = closed.length > 1 ? withOthers([first], closed.length, log) : [first];
-    for (const other of all.slice(1)) listen(other, backlog);
-    log.info('listener.bound', `listening on ${first.bound} again`, { address: first.bound, sockets: all.length });
-    return all;
-  } catch (error) {
-    log.warning(null, messageOf(error));
-    return [];
-  }
 }
 
 /** What the sockets of the generation before lack, address by address. One that was bound without the option cannot be added to yet. */

@@ -1,7 +1,4 @@
-/**
- * The pipe by which a worker whose event loop is stuck is told to end itself (master), and by which its watchdog thread answers with its
- * stack.
- */
+/** The pipe to a worker's watchdog thread (master): should the event loop be stuck, it is told to end the process, and answers with the stack. */
 import type { Socket } from 'node:net';
 
 /** What a worker has to write its stack down and leave, before it is killed. Milliseconds. */
