@@ -1,4 +1,4 @@
-/** Addresses that a generation had given up for a successor that died before it could no longer return (master). */
+/** What a generation had given up for a successor that died (master): the generation returns, and listens there again. */
 import { messageOf } from '../errors.js';
 import { type Address, type Listener, listen, reopenListener } from '../listeners/index.js';
 import type { Log } from '../log/log.js';

@@ -1,6 +1,5 @@
 /** Users and groups, wherever the system keeps them (any role). */
-import koffi from 'koffi';
-import { declare } from './libc.js';
+import { declare, numberAt, POINTER_SIZE, structAt } from './libc.js';
 
 const c = {
   getpwnam: declare<unknown>('void *getpwnam(const char *name)'),
@@ -10,17 +9,16 @@ const c = {
 };
 
 /** struct passwd; what macOS has in the middle is skipped. */
-const passwd = () =>
-  koffi.struct({
-    name: 'const char *',
-    password: 'const char *',
-    uid: 'uint32_t',
-    gid: 'uint32_t',
-    ...(process.platform === 'darwin' ? { change: 'int64_t', class: 'const char *' } : {}),
-    gecos: 'const char *',
-    home: 'const char *',
-    shell: 'const char *',
-  });
+const PASSWD = {
+  name: 'const char *',
+  password: 'const char *',
+  uid: 'uint32_t',
+  gid: 'uint32_t',
+  ...(process.platform === 'darwin' ? { change: 'int64_t', class: 'const char *' } : {}),
+  gecos: 'const char *',
+  home: 'const char *',
+  shell: 'const char *',
+};
 
 /** The uid of a name; undefined when there is none. getpwnam(3). */
 export function userId(name: string): number | undefined {
@@ -46,7 +44,7 @@ export interface Account {
 export function findAccount(user: string | number): Account | undefined {
   const entry: unknown = typeof user === 'string' ? c.getpwnam(user) : c.getpwuid(user);
   if (entry === null) return undefined;
-  const { name, uid, gid, home, shell } = koffi.decode(entry, passwd()) as Account;
+  const { name, uid, gid, home, shell } = structAt<Account>(entry, PASSWD);
   return { name, uid, gid, home: home ?? '', shell: shell ?? '' };
 }
 
@@ -62,5 +60,5 @@ export function groupsOf(name: string, gid: number): number[] {
 
 /** struct passwd and struct group both begin with the name, the password and the number, everywhere. */
 function idBehindTwoPointers(entry: unknown): number | undefined {
-  return entry === null ? undefined : Number(koffi.decode(entry, 2 * koffi.sizeof('void *'), 'uint32_t'));
+  return entry === null ? undefined : numberAt(entry, 2 * POINTER_SIZE);
 }

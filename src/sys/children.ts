@@ -1,6 +1,5 @@
 /** Children that Node does not know of (keeper). */
-import koffi from 'koffi';
-import { check, declare } from './libc.js';
+import { check, declare, POINTER_SIZE } from './libc.js';
 
 const darwin = process.platform === 'darwin';
 
@@ -23,7 +22,7 @@ export function endedChild(): number | undefined {
   // ECHILD, and nothing else can go wrong.
   if (c.waitid(P_ALL, 0, info, WNOHANG | WEXITED | WNOWAIT) < 0) return undefined;
   // siginfo_t: three numbers and, where a pointer has eight bytes, a gap; on macOS there is none.
-  const number = darwin || koffi.sizeof('void *') === 4 ? 3 : 4;
+  const number = darwin || POINTER_SIZE === 4 ? 3 : 4;
   return new Int32Array(info.buffer, info.byteOffset, number + 1)[number];
 }
 

@@ -1,6 +1,5 @@
 /** A lock that its holder's death lets go (any master). */
-import koffi from 'koffi';
-import { check, declare } from './libc.js';
+import { check, declare, errorName } from './libc.js';
 
 const [LOCK_EX, LOCK_NB, LOCK_UN] = [2, 4, 8];
 
@@ -9,8 +8,8 @@ const flock = declare('int flock(int fd, int operation)');
 /** Lock the file for as long as this open file description lives. False when somebody else holds the lock. flock(2). */
 export function tryLock(fd: number): boolean {
   if (flock(fd, LOCK_EX | LOCK_NB) === 0) return true;
-  const errno = koffi.errno();
-  if (errno === koffi.os.errno['EWOULDBLOCK']) return false;
+  // EWOULDBLOCK is another name of it.
+  if (errorName() === 'EAGAIN') return false;
   return check(-1, 'flock') === 0;
 }
 

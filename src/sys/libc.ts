@@ -1,11 +1,14 @@
 /**
  * The C library, for the modules beside this one: what Node offers no way to do. Their functions throw what Node's own would, an Error with
- * `code`, `errno` and `syscall`.
+ * `code`, `errno` and `syscall`. Nobody else imports the package: a start is measurably slower for each that does.
  */
 import { getSystemErrorName } from 'node:util';
 import koffi from 'koffi';
 
 const libc = koffi.load(null);
+
+/** Bytes. */
+export const POINTER_SIZE = koffi.sizeof('void *');
 
 /** A function by its prototype, looked up when it is called first: no process needs them all, and a master's start is measured. */
 export function declare<Result = number>(prototype: string): (...args: readonly unknown[]) => Result {
@@ -16,10 +19,25 @@ export function declare<Result = number>(prototype: string): (...args: readonly 
   };
 }
 
+/** Why the last call failed: `EACCES`. errno(3) */
+export function errorName(): string {
+  return getSystemErrorName(-koffi.errno());
+}
+
 /** What a call returned, unless it failed. Throws as described above. */
 export function check(result: number, syscall: string): number {
   if (result >= 0) return result;
   const errno = koffi.errno();
-  const code = getSystemErrorName(-errno);
+  const code = errorName();
   throw Object.assign(new Error(`${syscall}: ${code}`), { code, errno, syscall });
+}
+
+/** What a pointer that a call returned leads to: a number that stands so many bytes behind its beginning. */
+export function numberAt(pointer: unknown, offset: number): number {
+  return Number(koffi.decode(pointer, offset, 'uint32_t'));
+}
+
+/** And a structure, by the names and types of its members. */
+export function structAt<Members>(pointer: unknown, members: Readonly<Record<keyof Members, string>>): Members {
+  return koffi.decode(pointer, koffi.struct(members)) as Members;
 }
