@@ -152,7 +152,7 @@ test('a retiree that returns when it had let the address go listens on it again'
     const { answer } = await holdRequest(holdfast);
     releases.point(releases.bring(releases.add(), []));
     await holdfast.upgrade();
-    await waitFor(async () => (await outcome(other)) === 'ECONNREFUSED', 10_000, 'nobody on the other address');
+    await waitFor(async () => (await outcome(other)) === 'ECONNREFUSED', 20_000, 'nobody on the other address');
     process.kill(holdfast.pid(), 'SIGKILL');
     await holdfast.event('listener.bound', ({ pid, msg }) => pid === retiree && msg === `listening on ${other.bind} again`);
     t.is(await answer(), 'held');

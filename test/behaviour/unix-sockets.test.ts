@@ -118,7 +118,7 @@ test('who waits on a socket whose file is gone, and whose workers a WINCH has dr
   const workers = holdfast.workers().map(({ pid }) => String(pid));
   for (const answer of waiting) t.true(workers.includes(await answer.body));
   t.true(workers.includes((await ask({ socketPath: path }, '/pid')).body));
-  await waitFor(() => listeningUnix(dir) === 1, 5_000, 'the end of the old socket');
+  await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the old socket');
 });
 
 test('a reload that fails leaves no second socket, and the next one gives the file back', async (t) => {
