@@ -6,7 +6,7 @@
  * a retiree that wants to return and a candidate that wants to be promoted cannot both win.
  */
 import { closeSync, readSync, writeSync } from 'node:fs';
-import { pipe } from '../sys/libc.js';
+import { pipe } from '../sys/descriptors.js';
 
 export interface Lease {
   /** For the workers. */

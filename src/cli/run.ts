@@ -7,7 +7,7 @@ import { complain } from '../log/complain.js';
 import { type Command, readCommand } from '../master/command.js';
 import { helpText, readSettings, type Settings } from '../settings/index.js';
 import { outliveTerminal } from '../sys/dead-terminal.js';
-import { isOutOfDescriptors, NO_DESCRIPTORS } from '../sys/descriptors.js';
+import { isOutOfDescriptors, NO_DESCRIPTORS } from '../sys/descriptor-limit.js';
 import { explainMissingBinary, refuseUnknownPlatform } from '../sys/platform.js';
 import type { deliverSignals } from './trap.js';
 

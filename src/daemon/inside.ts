@@ -2,7 +2,8 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { HoldfastError } from '../errors.js';
-import { isConnected, pointStreamsAt, setCloseOnExec } from '../sys/libc.js';
+import { pointStreamsAt, setCloseOnExec } from '../sys/descriptors.js';
+import { isConnected } from '../sys/sockets.js';
 import { type Note, writeNote } from './note.js';
 
 export interface Daemon {
@@ -21,25 +22,15 @@ export interface Daemon {
 const FIRST = 3;
 
 export function enter(given: string): Daemon {
-  const fd = /^\d{1,5}$/.test(given) ? Number(given) : 0;
-  if (fd < FIRST || !isConnected(fd)) throw new HoldfastError('cannot be a daemon: HOLDFAST_DAEMON is not to be set by hand (unset it)');
-  // Node has done that for those before the first gap alone.
-  setCloseOnExec(fd);
-  const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+  const fd = descriptorIn(given);
   let waiting = true;
   let attached = true;
-  socket.on('error', () => {});
-  socket.once('end', () => {
+  const socket = watch(fd, () => {
     if (waiting) process.kill(process.pid, 'SIGTERM');
   });
-  socket.resume();
-  socket.unref();
   const detach = (target?: number) => {
     attached = false;
-    if (target !== undefined) return pointStreamsAt(target);
-    const nowhere = openSync('/dev/null', 'r+');
-    pointStreamsAt(nowhere);
-    closeSync(nowhere);
+    pointStreamsAway(target);
   };
   return {
     is: 'daemon',
@@ -57,6 +48,32 @@ export function enter(given: string): Daemon {
       tell(fd, { exitStatus: exitStatus || 1, ...(reason === undefined ? {} : { reason }) });
     },
   };
+}
+
+/** It may be forged: then it is anything, and one of Node's own would take harm. */
+function descriptorIn(given: string): number {
+  const fd = /^\d{1,5}$/.test(given) ? Number(given) : 0;
+  if (fd < FIRST || !isConnected(fd)) throw new HoldfastError('cannot be a daemon: HOLDFAST_DAEMON is not to be set by hand (unset it)');
+  return fd;
+}
+
+/** `gone` is called when nobody waits at the other end any more. */
+function watch(fd: number, gone: () => void): Socket {
+  // Node has done that for those before the first gap alone.
+  setCloseOnExec(fd);
+  const socket = new Socket({ fd, readable: true, writable: true, allowHalfOpen: true });
+  socket.on('error', () => {});
+  socket.once('end', gone);
+  socket.resume();
+  socket.unref();
+  return socket;
+}
+
+function pointStreamsAway(fd?: number): void {
+  if (fd !== undefined) return pointStreamsAt(fd);
+  const nowhere = openSync('/dev/null', 'r+');
+  pointStreamsAt(nowhere);
+  closeSync(nowhere);
 }
 
 /** At once, for the next thing may be to exit. */

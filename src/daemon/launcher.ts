@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { HoldfastError, messageOf } from '../errors.js';
+import { setCloseOnExec } from '../sys/descriptors.js';
 import { intermediate } from '../sys/intermediate.js';
-import { setCloseOnExec } from '../sys/libc.js';
 import { readNote } from './note.js';
 
 export interface DaemonOptions {

@@ -1,5 +1,5 @@
 /**
- * The keeper: a stable process in front of generations that come and go (role launcher). It is what ^C reaches, what npm and the shell wait
+ * The keeper: a stable process in front of generations that come and go (keeper). It is what ^C reaches, what npm and the shell wait
  * for, process 1 of a container, the pid that a supervisor watches. It starts the first master, forwards signals to whoever is in charge, and
  * ends with the last one's exit status.
  */

@@ -3,7 +3,7 @@
  * master, and whatever an app leaves behind. Node waits for nobody but whom it started itself.
  */
 import type { ChildProcess } from 'node:child_process';
-import { adoptOrphans, endedChild, reapChild } from '../sys/libc.js';
+import { adoptOrphans, endedChild, reapChild } from '../sys/children.js';
 
 export interface Orphans {
   /** See who has ended by now. */

@@ -1,6 +1,6 @@
 /** Sockets that are bound and do not listen yet (master). A connection is refused until `listen`. */
 import { closeSync } from 'node:fs';
-import { bind, getSocketName, setReuseAddress, setV6Only, socket } from '../sys/libc.js';
+import { bind, getSocketName, setReuseAddress, setV6Only, socket } from '../sys/sockets.js';
 import { type AbstractAddress, type Address, formatAddress, type TcpAddress, type UnixAddress } from './address.js';
 import { codeOf, complaint, refusal } from './complaints.js';
 import { adoptDescriptor } from './inherit.js';

@@ -10,6 +10,6 @@ export type { Listener, SocketFile } from './listener.js';
 export { type Match, matchListeners, type Overlap } from './match.js';
 export { type Bind, parseBind } from './parse.js';
 export { queueLength } from './queue.js';
-export { lossOf, renewListener } from './renew.js';
+export { lossOf, renewListener, reopenListener, SHUT_DOWN } from './renew.js';
 export { resolveBinds } from './resolve.js';
 export { allowBeside, bindBeside, mayHaveBeside } from './reuse-port.js';

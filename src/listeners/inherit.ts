@@ -1,7 +1,8 @@
 /** Descriptors that another process opened, believed as far as the kernel confirms them (candidate, or a first master under fd://N). */
 import { fstatSync } from 'node:fs';
 import { HoldfastError } from '../errors.js';
-import { C, getOption, getSocketName, isConnected, isShut, setCloseOnExec } from '../sys/libc.js';
+import { setCloseOnExec } from '../sys/descriptors.js';
+import { C, getOption, getSocketName, isConnected, isShut } from '../sys/sockets.js';
 import { type Address, formatAddress, parseLabel } from './address.js';
 import { isDraftOf } from './draft-name.js';
 import { splitLabel } from './encode.js';

@@ -1,5 +1,5 @@
 /** From bound to listening (master). Nobody here accepts: the queue is the workers' affair. */
-import * as libc from '../sys/libc.js';
+import * as sockets from '../sys/sockets.js';
 import { parseLabel, type TcpAddress } from './address.js';
 import { codeOf, complaint } from './complaints.js';
 import type { Listener } from './listener.js';
@@ -8,7 +8,7 @@ import { encodeName } from './socket-name.js';
 
 /** Whether connections are queued there, whoever called listen(2). socket(7), SO_ACCEPTCONN */
 export function isListening(listener: Listener): boolean {
-  return libc.getOption(listener.fd, libc.C.SOL_SOCKET, libc.C.SO_ACCEPTCONN, 4).some((byte) => byte !== 0);
+  return sockets.getOption(listener.fd, sockets.C.SOL_SOCKET, sockets.C.SO_ACCEPTCONN, 4).some((byte) => byte !== 0);
 }
 
 /**
@@ -22,8 +22,8 @@ export function listen(listener: Listener, backlog: number): void {
   const bound = parseLabel(listener.bound);
   try {
     // Connections take it over, and without it those in TIME_WAIT would keep the next start from binding.
-    if (bound !== undefined && 'port' in bound) libc.setReuseAddress(listener.fd);
-    libc.listen(listener.fd, backlog);
+    if (bound !== undefined && 'port' in bound) sockets.setReuseAddress(listener.fd);
+    sockets.listen(listener.fd, backlog);
     if (address?.is === 'unix' && listener.socketFile !== undefined) publish(address, listener.socketFile);
   } catch (error) {
     throw bound === undefined ? error : complaint(error, bound);
@@ -42,7 +42,7 @@ export function listenAgain(listener: Listener, backlog: number): void {
 
 function bindAgain(fd: number, address: TcpAddress): void {
   try {
-    libc.bind(fd, encodeName(address));
+    sockets.bind(fd, encodeName(address));
   } catch (error) {
     // It has its port.
     if (codeOf(error) !== 'EINVAL') throw complaint(error, address);

@@ -1,5 +1,5 @@
 /** Connections that nobody has accepted yet (master, before it lets an address go). */
-import { getOption, isReadable } from '../sys/libc.js';
+import { getOption, isReadable } from '../sys/sockets.js';
 import type { Listener } from './listener.js';
 
 const IPPROTO_TCP = 6;

@@ -1,20 +1,25 @@
 /**
- * Unix sockets that nobody can reach (master): somebody removed the path, and a socket cannot be given a name again; or a worker shut the socket
- * down, which cannot be taken back. unix(7), shutdown(2)
+ * Another socket in the place of one that nobody can reach any more (master): somebody removed a unix socket's path, and it cannot be given a name
+ * again; or a worker shut it down, which cannot be taken back; or it was closed. unix(7), shutdown(2)
  */
-
-import * as libc from '../sys/libc.js';
+import * as sockets from '../sys/sockets.js';
 import { type Address, parseLabel } from './address.js';
 import { bindNow } from './bind.js';
+import { closeListener } from './close.js';
+import { refusal } from './complaints.js';
+import { listen } from './listen.js';
 import type { Listener } from './listener.js';
 import { hasPath } from './socket-file.js';
+
+/** Nothing waits there any more, and nobody can be given it to serve: its queue was reset, and it is readable for ever. */
+export const SHUT_DOWN = 'somebody had shut it down';
 
 /** Why nobody can reach it, if it is so. */
 export function lossOf(listener: Listener): string | undefined {
   const address = parseLabel(listener.address);
   if (address?.is !== 'unix' || listener.socketFile === undefined) return undefined;
   if (!hasPath(address.path, listener.socketFile)) return 'its file was removed';
-  return libc.isShut(listener.fd) ? 'somebody had shut it down' : undefined;
+  return sockets.isShut(listener.fd) ? SHUT_DOWN : undefined;
 }
 
 /**
@@ -28,6 +33,24 @@ export function renewListener(listener: Listener, asked: Address | undefined, ba
   const address = parseLabel(listener.address);
   if (address?.is !== 'unix' || lossOf(listener) === undefined) return undefined;
   const fresh = bindNow(asked?.is === 'unix' ? asked : address);
-  libc.listen(fresh.fd, backlog);
+  sockets.listen(fresh.fd, backlog);
   return fresh;
+}
+
+/**
+ * For the address of a listener that was closed, the port included that it was given. It listens.
+ * @param asked as above
+ * @throws HoldfastError as bindListener does; what somebody else had opened (`fd://3`) cannot be had again
+ */
+export function reopenListener({ address, bound }: Listener, asked: Address | undefined, backlog: number): Listener {
+  const target = asked?.is === 'unix' ? asked : parseLabel(bound);
+  if (target === undefined || address.startsWith('fd:')) throw refusal(address, 'it was closed, and was not opened here');
+  const listener = { ...bindNow(target), address };
+  try {
+    listen(listener, backlog);
+    return listener;
+  } catch (error) {
+    closeListener(listener);
+    throw error;
+  }
 }

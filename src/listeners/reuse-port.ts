@@ -4,7 +4,7 @@
  * The first is bound without the option, so that an address that anybody else has is refused as ever, by the kernel and at once; it is set
  * afterwards. node-unix-socket's createReuseportFd would set it from the start, and bind `[::]` for IPv4 too.
  */
-import { bind, C, getOption, setReuseAddress, setReusePort, setV6Only } from '../sys/libc.js';
+import { bind, C, getOption, setReuseAddress, setReusePort, setV6Only } from '../sys/sockets.js';
 import { parseLabel, type TcpAddress } from './address.js';
 import { opened, verified } from './bind.js';
 import { complaint } from './complaints.js';

@@ -1,25 +1,15 @@
 /** A unix socket's way onto its path: bound beside it, renamed over it when it listens, removed if it is still ours (master). */
-import {
-  type BigIntStats,
-  chownSync,
-  closeSync,
-  constants,
-  fstatSync,
-  lchownSync,
-  lstatSync,
-  openSync,
-  readdirSync,
-  renameSync,
-  unlinkSync,
-} from 'node:fs';
+import { type BigIntStats, closeSync, lstatSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { bind, connect, groupId, setNonBlocking, socket, userId } from '../sys/libc.js';
-import type { Access, UnixAddress } from './address.js';
+import { setNonBlocking } from '../sys/descriptors.js';
+import { bind, connect, socket } from '../sys/sockets.js';
+import type { UnixAddress } from './address.js';
 import { codeOf, refusal } from './complaints.js';
 import { draftName, isDraftOf } from './draft-name.js';
 import { boundNames, holderOf } from './holder.js';
 import type { SocketFile } from './listener.js';
 import { encodeName, familyOf } from './socket-name.js';
+import { give, ownerOf } from './socket-owner.js';
 
 const ATTEMPTS = 5;
 
@@ -143,47 +133,6 @@ function sweep(path: string): void {
     // Another's in a sticky directory, or a directory that may be written and not read: litter, and no reason not to start.
     if (codeOf(error) === undefined) throw error;
   }
-}
-
-/** open(2), O_PATH: a handle on the file and not on what it is; only Linux has it. */
-const O_PATH = 0o10000000;
-
-/**
- * By a handle and not by name, for who may write the directory can put another file under the name, a second one of /run/docker.sock say, and
- * root would give that away.
- */
-function give(draft: string, { uid, gid }: Owner): void {
-  if (process.platform !== 'linux') return lchownSync(draft, uid, gid);
-  const fd = openSync(draft, O_PATH | constants.O_NOFOLLOW);
-  try {
-    const stat = fstatSync(fd);
-    if (!stat.isSocket() || stat.nlink !== 1 || stat.uid !== process.geteuid?.()) throw refusal(`unix:${draft}`, 'somebody replaced it');
-    chownSync(`/proc/self/fd/${fd}`, uid, gid);
-  } finally {
-    closeSync(fd);
-  }
-}
-
-interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-function ownerOf({ path, access }: UnixAddress): Owner | undefined {
-  if (access?.user === undefined && access?.group === undefined) return undefined;
-  return { uid: numberOf('user', access, userId, path), gid: numberOf('group', access, groupId, path) };
-}
-
-/** The number above it is (uid_t) -1. */
-const MOST_ID = 2 ** 32 - 2;
-
-/** -1 leaves it as it is. chown(2). */
-function numberOf(kind: 'user' | 'group', access: Access, find: (name: string) => number | undefined, path: string): number {
-  const name = access[kind];
-  if (name === undefined) return -1;
-  const id = /^\d+$/.test(name) ? Number(name) : find(name);
-  if (id === undefined || id > MOST_ID) throw refusal(`unix:${path}`, `there is no ${kind} "${name}"`);
-  return id;
 }
 
 /** Six hexadecimal digits. Nothing depends on their being secret, and the cryptography that makes such ones takes its time to load. */

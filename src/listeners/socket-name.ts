@@ -1,5 +1,5 @@
 /** Addresses as bind(2) takes and getsockname(2) gives them: ip(7), ipv6(7), unix(7). */
-import { C } from '../sys/libc.js';
+import { C } from '../sys/sockets.js';
 import { type AbstractAddress, type TcpAddress, tcpAddress, type UnixAddress } from './address.js';
 import { parseIp } from './ip.js';
 

@@ -1,55 +1,37 @@
 /** What a master does until it is in charge (master): the effects of upgrade/candidacy. */
 import type { ToCandidate } from '../channel/master-messages.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
-import { Pidfile } from '../pidfile/index.js';
 import type { CandidacyEffect, CandidacyEvent, Stop } from '../upgrade/candidacy.js';
-import type { Departure, Generation } from './generation.js';
-import { ListenerSet } from './listener-set.js';
+import type { CandidateTurns } from './candidate-turns.js';
+import type { Generation } from './generation.js';
 import { byAddress } from './own-sockets.js';
-
-export interface CandidateTurns {
-  post(event: CandidacyEvent): void;
-  /** Do it in a turn of its own. */
-  later(act: () => void): void;
-  refuse(why: string): void;
-  /** It is in charge; an order may have waited for that. */
-  takenCharge(stop: Stop): void;
-  /** It leaves when its workers are gone. */
-  giveUp(departure: Departure): void;
-}
-
-/** Alone, with nobody to fall back on, when the addresses or the pidfile cannot be had. Milliseconds. */
-const PREPARE_AGAIN = 1_000;
+import { Preparation } from './preparation.js';
 
 export class AsCandidate {
   readonly #generation: Generation;
   readonly #turns: CandidateTurns;
   /** The incumbent knows why this candidate gives up. */
   #told = false;
-  #prepared: Promise<void> = Promise.resolve();
-  #isPrepared = false;
-  #prepareAgain = false;
-  #workersLoaded = false;
+  readonly #preparation: Preparation;
 
   constructor(generation: Generation, turns: CandidateTurns) {
     this.#generation = generation;
     this.#turns = turns;
+    this.#preparation = new Preparation(generation, turns);
   }
 
-  /** Bind, start the workers, write the pidfile. */
   start(): void {
-    this.#prepared = this.#prepare().catch((error: unknown) => this.#cannotPrepare(error));
+    this.#preparation.start();
   }
 
   /** Whoever leaves waits for this, or a pidfile would come into being behind its back. */
   get prepared(): Promise<void> {
-    return this.#prepared;
+    return this.#preparation.over;
   }
 
-  /** Every worker is loaded and probed. Nobody hears of that before this master has done its own part. */
+  /** Every worker is loaded and probed. */
   loaded(): void {
-    this.#workersLoaded = true;
-    this.#sayLoaded();
+    this.#preparation.workersLoaded();
   }
 
   hear(message: ToCandidate): void {
@@ -86,53 +68,11 @@ export class AsCandidate {
     }
   }
 
-  async #prepare(): Promise<void> {
-    const generation = this.#generation;
-    const { settings, base, before, identity } = generation.origin;
-    // A running master is a better reason than its ports.
-    if (before === undefined && settings.pid !== undefined) Pidfile.refuseRunning(settings.pid);
-    const listeners = generation.listeners ?? (await ListenerSet.settle(settings, base, before?.inherited ?? [], generation.log, identity));
-    generation.listeners = listeners;
-    // As early as can be, for it takes longest: what is left to do here, and be it to log the start, is done while they load.
-    this.#turns.later(() => {
-      if (!generation.workers.started) generation.workers.start(listeners);
-      generation.logStart();
-    });
-    generation.predecessor?.send({ type: 'bound', files: listeners.newFiles });
-    for (const [address, { length: sockets }] of byAddress(listeners.adopted))
-      generation.log.info('listener.inherited', `inherited ${address}`, { address, sockets });
-    if (settings.pid !== undefined) generation.pidfile ??= await this.#pidfile(settings.pid);
-    this.#isPrepared = true;
-    this.#sayLoaded();
-  }
-
-  #sayLoaded(): void {
-    if (this.#isPrepared && this.#workersLoaded) this.#turns.post({ event: 'loaded' });
-  }
-
-  async #pidfile(path: string): Promise<Pidfile> {
-    const { predecessor, inCharge } = this.#generation;
-    if (predecessor === undefined) return Pidfile.claim(path);
-    const pidfile = await Pidfile.propose(path);
-    if (inCharge) await pidfile.succeed(predecessor.pid);
-    return pidfile;
-  }
-
   #retry(reason: string): void {
     const { log, workers } = this.#generation;
     log.error(null, `${reason}; trying again`);
     workers.persist();
-    if (!this.#prepareAgain) return;
-    this.#prepareAgain = false;
-    setTimeout(() => this.start(), PREPARE_AGAIN).unref();
-  }
-
-  #cannotPrepare(error: unknown): void {
-    this.#generation.logStart();
-    this.#prepareAgain = true;
-    const status = error instanceof HoldfastError ? error.exitStatus : EXIT.failed;
-    if (error instanceof Error && !(error instanceof HoldfastError)) this.#generation.log.debug(null, error.stack ?? error.message);
-    this.#turns.post({ event: 'loadFailed', status, reason: messageOf(error) });
+    this.#preparation.retry();
   }
 
   /** By the positions that the incumbent knows them by. */
@@ -187,7 +127,7 @@ export class AsCandidate {
   /** The incumbent died before commit: one of all who might may take its place. */
   async #claim(): Promise<boolean> {
     // There may be no pidfile yet that could be moved into place.
-    await this.#prepared;
+    await this.prepared;
     const { predecessor, pidfile, log } = this.#generation;
     if (predecessor?.claimSuccession() !== true) return false;
     log.warning(null, `the incumbent (pid ${predecessor.pid}) died; taking its place`);

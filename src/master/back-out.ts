@@ -1,11 +1,12 @@
 /** The way back from an upgrade (master): a candidate ends, and what it had. */
 import { performance } from 'node:perf_hooks';
+import type { BoundFile } from '../channel/master-messages.js';
 import { DRAIN_PATIENCE } from '../channel/worker-messages.js';
 import { messageOf } from '../errors.js';
+import { removeSocketFile } from '../listeners/index.js';
 import type { End } from '../upgrade/incumbency.js';
 import type { Generation } from './generation.js';
 import type { IncumbentTurns } from './incumbent-turns.js';
-import { removeBoundFiles } from './listener-set.js';
 
 /** A candidate that is being ended. */
 interface Ending {
@@ -95,4 +96,11 @@ export class BackOut {
       log.error(null, messageOf(error));
     }
   }
+}
+
+/** What a candidate that was killed has left of its new unix sockets, under either name. */
+function removeBoundFiles(files: readonly BoundFile[]): void {
+  for (const { path, dev, ino, draft } of files)
+    for (const name of [draft, path])
+      removeSocketFile({ address: `unix:${name}`, bound: `unix:${name}`, fd: -1, socketFile: { dev, ino } });
 }

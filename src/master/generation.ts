@@ -12,12 +12,6 @@ import type { Predecessor } from './predecessor.js';
 import type { Successor } from './successor.js';
 import type { Workers } from './workers.js';
 
-export interface Departure {
-  readonly status: number;
-  /** Why it failed. */
-  readonly reason?: string;
-}
-
 export class Generation {
   readonly origin: Origin;
   readonly log: Log;

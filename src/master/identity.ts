@@ -3,10 +3,11 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Log, LogOptions } from '../log/log.js';
+import type { Log } from '../log/log.js';
+import type { Opener } from '../log/log-file.js';
 import { changeable, checkDrop, type Identity, openAs, resolveIdentity } from '../privileges/index.js';
 import type { Settings } from '../settings/index.js';
-import { clearInheritable } from '../sys/libc.js';
+import { clearInheritable } from '../sys/rights.js';
 import type { Command } from './command.js';
 
 /** Decided before anything is bound. Throws HoldfastError, exit 1: unknown, or not possible. */
@@ -19,9 +20,9 @@ export function workersIdentity(settings: Settings): Identity | undefined {
 }
 
 /** The log is opened with the rights of those who are to go on writing it. */
-export function logOpener(identity: Identity | undefined): Pick<LogOptions, 'opener'> {
-  if (identity === undefined || !isRoot()) return {};
-  return { opener: { uid: identity.uid, open: (...file) => openAs(identity, ...file) } };
+export function logOpener(identity: Identity | undefined): Opener | undefined {
+  if (identity === undefined || !isRoot()) return undefined;
+  return { uid: identity.uid, open: (...file) => openAs(identity, ...file) };
 }
 
 /** What root executes, and the pidfile that root believes, should be root's alone. */

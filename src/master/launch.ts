@@ -1,7 +1,7 @@
 /** The first step of an upgrade (master): the next master is started, as this one was. */
 import { type Handover, SPOKEN } from '../channel/master-messages.js';
 import { encodeListeners } from '../listeners/index.js';
-import { assureDescriptors } from '../sys/descriptors.js';
+import { assureDescriptors } from '../sys/descriptor-limit.js';
 import type { Generation } from './generation.js';
 import { Successor, type SuccessorListener } from './successor.js';
 

@@ -1,5 +1,4 @@
 /** The listeners of one generation (master): adopted, bound, listened on, handed on, let go. The master never accepts. */
-
 import type { BoundFile } from '../channel/master-messages.js';
 import {
   type Address,
@@ -13,23 +12,18 @@ import {
   listenAgain,
   matchListeners,
   parseBind,
-  queueLength,
   removeSocketFile,
   renewListener,
   resolveBinds,
 } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
+import type { Identity } from '../privileges/index.js';
 import type { Settings } from '../settings/index.js';
+import { boundAgain } from './bound-again.js';
 import { type Deal, deal, type Layout } from './deal.js';
 import { byAddress, divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
+import { untilEmpty } from './until-empty.js';
 
-/** Of the files of unix sockets, where the setting does not name another. */
-export interface Owner {
-  readonly uid: number;
-  readonly gid: number;
-}
-
-const QUEUE_POLL = 5;
 /** For connections that go on coming to an address that is given up. Milliseconds. */
 const QUEUE_LIMIT = 1_000;
 
@@ -41,16 +35,26 @@ export class ListenerSet {
    * Adopted ones may be in that state, too, when the generation before is not alone yet.
    */
   #fresh: readonly Listener[];
+  /** Replaced, but who waits there is yet to be served. Behind all others, for the workers know those by their positions. */
+  #outlived: readonly Listener[] = [];
   /** Whether each worker has sockets of its own. */
   readonly #divided: boolean;
   readonly #wanted: readonly Address[];
   /** Nobody accepts on what does not listen: that would make it listen. */
   #layout: Layout = { shared: [], groups: [] };
   #open = true;
+  /** Given up since this generation is no longer in charge. */
+  #dropped: readonly Listener[] = [];
 
-  /** Throws HoldfastError: in use, not permitted, nonsense. */
-  static async settle(settings: Settings, base: string, inherited: readonly Listener[], log: Log, owner?: Owner): Promise<ListenerSet> {
-    const wanted = givenTo(owner, await resolveBinds(settings.bind.map(parseBind), base));
+  /** `workers`: whom they become. Throws HoldfastError: in use, not permitted, nonsense. */
+  static async settle(
+    settings: Settings,
+    base: string,
+    inherited: readonly Listener[],
+    log: Log,
+    workers?: Identity,
+  ): Promise<ListenerSet> {
+    const wanted = givenTo(workers, await resolveBinds(settings.bind.map(parseBind), base));
     const match = matchListeners(inherited, wanted);
     const { listeners, warnings } = await bindAll(match.bind, match.overlaps);
     for (const listener of match.drop) closeListener(listener);
@@ -78,7 +82,7 @@ export class ListenerSet {
   }
 
   get all(): readonly Listener[] {
-    return [...this.#adopted, ...this.#bound, ...this.#fresh];
+    return [...this.#adopted, ...this.#bound, ...this.#fresh, ...this.#outlived];
   }
 
   /** Who accepts where: for each of these slots the positions of its listeners. */
@@ -157,8 +161,7 @@ export class ListenerSet {
 
   /** Another socket in the place of one whose path was removed, undefined where it was not. Throws HoldfastError. */
   renew(old: Listener, backlog: number): Listener | undefined {
-    const asked = this.#wanted.find((address) => formatAddress(address) === old.address);
-    const fresh = renewListener(old, asked, backlog);
+    const fresh = renewListener(old, this.#asked(old), backlog);
     if (fresh !== undefined) this.replace(old, fresh);
     return fresh;
   }
@@ -168,6 +171,21 @@ export class ListenerSet {
     const swap = (listener: Listener) => (listener === old ? fresh : listener);
     this.#adopted = this.#adopted.map(swap);
     this.#bound = this.#bound.map(swap);
+    this.#outlived = this.#outlived.filter((listener) => listener !== fresh);
+    this.refresh();
+  }
+
+  /** Have one that was replaced served until `letGo`. */
+  keep(old: Listener): void {
+    this.#outlived = [...this.#outlived, old];
+    this.refresh();
+  }
+
+  /** Close one that was replaced, kept or not. */
+  letGo(old: Listener): void {
+    // Or all were closed, and this one with them.
+    if (this.#open || !this.#outlived.includes(old)) closeListener(old);
+    this.#outlived = this.#outlived.filter((listener) => listener !== old);
     this.refresh();
   }
 
@@ -176,10 +194,24 @@ export class ListenerSet {
     if (!this.#open) return;
     const dropped = new Set(positions.flatMap((position) => this.all[position] ?? []));
     for (const listener of dropped) closeListener(listener);
+    this.#dropped = [...this.#dropped, ...dropped];
     this.#adopted = this.#adopted.filter((listener) => !dropped.has(listener));
     this.#bound = this.#bound.filter((listener) => !dropped.has(listener));
     this.#fresh = this.#fresh.filter((listener) => !dropped.has(listener));
     this.refresh();
+  }
+
+  /** In charge again, for whom they were given up is dead: they listen once more. What somebody else has by now is a warning. */
+  regain(backlog: number, log: Log): void {
+    if (!this.#open) return;
+    for (const those of byAddress(this.#dropped).values())
+      this.#bound = [...this.#bound, ...boundAgain(those, (listener) => this.#asked(listener), backlog, log)];
+    this.#dropped = [];
+    this.refresh();
+  }
+
+  #asked(listener: Listener): Address | undefined {
+    return this.#wanted.find((address) => formatAddress(address) === listener.address);
   }
 
   /** Give the descriptors up; whoever else holds them goes on. */
@@ -198,23 +230,9 @@ export class ListenerSet {
   }
 }
 
-/** Resolves when nothing waits on these, after `limit` milliseconds at the latest, or when nobody wants to know any more. */
-export async function untilEmpty(listeners: readonly Listener[], limit: number, wanted: () => boolean): Promise<void> {
-  const end = performance.now() + limit;
-  while (wanted() && listeners.some((listener) => queueLength(listener) > 0) && performance.now() < end)
-    await new Promise((resolve) => setTimeout(resolve, QUEUE_POLL));
-}
-
 /** Workers that may not, and clients of theirs, would not be let in by what only root may write. */
-function givenTo(owner: Owner | undefined, addresses: readonly Address[]): readonly Address[] {
-  if (owner === undefined) return addresses;
-  const access = { user: String(owner.uid), group: String(owner.gid) };
+function givenTo(workers: Identity | undefined, addresses: readonly Address[]): readonly Address[] {
+  if (workers === undefined) return addresses;
+  const access = { user: String(workers.uid), group: String(workers.gid) };
   return addresses.map((address) => (address.is === 'unix' ? { ...address, access: { ...access, ...address.access } } : address));
-}
-
-/** What a candidate that was killed has left of its new unix sockets, under either name. */
-export function removeBoundFiles(files: readonly BoundFile[]): void {
-  for (const { path, dev, ino, draft } of files)
-    for (const name of [draft, path])
-      removeSocketFile({ address: `unix:${name}`, bound: `unix:${name}`, fd: -1, socketFile: { dev, ino } });
 }

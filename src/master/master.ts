@@ -5,16 +5,18 @@
 import { performance } from 'node:perf_hooks';
 import type { ChannelEnd } from '../channel/channel.js';
 import type { ToCandidate } from '../channel/master-messages.js';
-import { EXIT, messageOf } from '../errors.js';
-import { complain } from '../log/complain.js';
+import { EXIT } from '../errors.js';
 import type { Log } from '../log/log.js';
-import { type Candidacy, type CandidacyEvent, candidacy, newCandidacy, type Stop } from '../upgrade/candidacy.js';
+import type { Candidacy, CandidacyEvent, Stop } from '../upgrade/candidacy.js';
+import { candidacy, newCandidacy } from '../upgrade/candidacy-table.js';
 import type { Incumbency, IncumbencyEvent } from '../upgrade/incumbency.js';
 import { incumbencyOf } from '../upgrade/incumbency-table.js';
 import { AsCandidate } from './as-candidate.js';
 import { AsIncumbent } from './as-incumbent.js';
 import { Clock, type Pace } from './clock.js';
-import { type Departure, Generation } from './generation.js';
+import { type Departure, depart } from './departure.js';
+import { Generation } from './generation.js';
+import { Loop } from './loop.js';
 import type { Origin } from './origin.js';
 import type { MasterSignal } from './signals.js';
 import { Workers } from './workers.js';
@@ -39,8 +41,7 @@ export class Master {
   readonly #incumbencyStep: ReturnType<typeof incumbencyOf>;
   #candidacy: Candidacy;
   #incumbency: Incumbency = { is: 'serving' };
-  readonly #queue: Turn[] = [];
-  #turning = false;
+  readonly #loop = new Loop<Turn>((turn) => this.#take(turn));
   #keeperLost = false;
   /** It leaves when its workers are gone. */
   #departure: Departure | undefined;
@@ -119,14 +120,7 @@ export class Master {
   }
 
   #enqueue(turn: Turn): void {
-    this.#queue.push(turn);
-    if (this.#turning) return;
-    this.#turning = true;
-    try {
-      for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) this.#take(next);
-    } finally {
-      this.#turning = false;
-    }
+    this.#loop.enqueue(turn);
   }
 
   #take(turn: Turn): void {
@@ -225,34 +219,12 @@ export class Master {
     if (others !== 'none' && this.#risen) this.#generation.predecessor?.send({ type: 'reopen' });
   }
 
-  // The end.
-
   #leave(departure: Departure): void {
     this.#departure = undefined;
     this.#clock.stop();
-    void this.#tidyUp().then(() => {
-      this.#explain(departure);
-      this.#log.info('master.exit', 'leaving', { status: departure.status });
-      this.#log.flush();
-      if (this.#isLast) this.#generation.origin.keeper?.tell({ type: 'exit', status: departure.status, pid: process.pid });
-      this.#generation.tellSuccessor({ type: 'farewell' }, () => this.#departed(departure.status));
-    });
-  }
-
-  /** To whoever waits for it: the command that started this daemon, or the standard error. */
-  #explain({ status, reason }: Departure): void {
-    this.#generation.origin.launcher?.failed(status, reason ?? 'cannot start: the master was told to stop before it was ready');
-    if (reason !== undefined) complain(new Error(reason), this.#log);
-  }
-
-  async #tidyUp(): Promise<void> {
-    await this.#asCandidate.prepared;
-    try {
-      this.#generation.listeners?.close();
-      await this.#generation.pidfile?.release();
-    } catch (error) {
-      this.#log.warning(null, messageOf(error));
-    }
+    void this.#asCandidate.prepared
+      .then(() => depart(this.#generation, departure, () => this.#isLast))
+      .then(() => this.#departed(departure.status));
   }
 
   /** Nobody is in charge after it. */

@@ -2,6 +2,7 @@
 import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
+import type { Origin } from './origin.js';
 
 export interface Release {
   /** The physical working directory of the workers. */
@@ -10,11 +11,27 @@ export interface Release {
   readonly app: string;
 }
 
-/**
- * Resolve the app as typed. `directory` is the logical one of the first start, so that a moved symlink leads to the new release.
- * Throws HoldfastError when the directory is not there; whether the app is, its worker will say.
- */
-export function resolveRelease(app: string, directory: string, chdir?: string): Release {
+/** Where the command line leads to now. Throws HoldfastError, exit 4: there is no such directory, or it may not be entered. */
+export function currentRelease({ settings, command }: Origin): Release {
+  return resolveRelease(settings.app, command.directory, settings.chdir);
+}
+
+/** A generation runs one release; only if its files are gone are those looked for that the path as typed leads to now. */
+export function pinnedOrOther(pinned: Release, origin: Origin): Release {
+  if (isThere(pinned)) return pinned;
+  try {
+    const other = currentRelease(origin);
+    if (other.cwd !== pinned.cwd || other.app !== pinned.app)
+      origin.log.warning(null, `${pinned.cwd} is gone; a worker is started from ${other.cwd}, another release than its siblings`);
+    return other;
+  } catch (error) {
+    if (error instanceof HoldfastError) return pinned;
+    throw error;
+  }
+}
+
+/** `directory` is the logical one of the first start, so that a moved symlink leads to the new release. Whether the app is there, its worker will say. */
+function resolveRelease(app: string, directory: string, chdir?: string): Release {
   const logical = chdir === undefined ? directory : resolve(directory, chdir);
   const cwd = physical(logical);
   if (cwd === undefined) throw closed(logical, 'no such directory');
@@ -30,7 +47,7 @@ function closed(directory: string, why: string): HoldfastError {
 }
 
 /** Whether a replacement worker can still be started from it. */
-export function isThere(release: Release): boolean {
+function isThere(release: Release): boolean {
   const [module] = split(release.app);
   return existsSync(release.cwd) && (!isAbsolute(module) || existsSync(module));
 }

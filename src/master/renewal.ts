@@ -1,8 +1,9 @@
 /** The unix sockets that nobody can reach any more, in a reload (master): its workers get new ones, which take the paths when those accept. */
 import { messageOf } from '../errors.js';
-import { closeListener, type Listener, listen, lossOf } from '../listeners/index.js';
+import { closeListener, type Listener, listen, lossOf, SHUT_DOWN } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
-import { type ListenerSet, untilEmpty } from './listener-set.js';
+import type { ListenerSet } from './listener-set.js';
+import { untilEmpty } from './until-empty.js';
 
 interface Renewed {
   readonly old: Listener;
@@ -29,13 +30,15 @@ export class Renewal {
     return this.#done;
   }
 
-  /** From here on whoever is started gets the new ones. */
-  begin(): void {
+  /** From here on whoever is started gets the new ones; and the old ones, too, if those are `unserved`: the workers were drained. */
+  begin(unserved: boolean): void {
     this.#attempt(() => this.#set.revive(this.#backlog));
     this.#renewed = this.#set.all.flatMap((old) => {
       const why = lossOf(old);
       const fresh = why === undefined ? undefined : this.#attempt(() => this.#set.renew(old, this.#backlog));
-      return why === undefined || fresh === undefined ? [] : [{ old, fresh, why }];
+      if (why === undefined || fresh === undefined) return [];
+      if (unserved && why !== SHUT_DOWN) this.#set.keep(old);
+      return [{ old, fresh, why }];
     });
   }
 
@@ -68,7 +71,7 @@ export class Renewal {
       listen(fresh, this.#backlog);
       this.#log.info('listener.bound', `listening on ${fresh.bound} again, for ${why}`, { address: fresh.bound });
     });
-    closeListener(old);
+    this.#set.letGo(old);
   }
 
   #attempt<T>(act: () => T): T | undefined {

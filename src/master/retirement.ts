@@ -44,10 +44,11 @@ export class Retirement {
   }
 
   comeBack(): void {
-    const { log, successor } = this.#generation;
+    const { log, successor, listeners, origin } = this.#generation;
     log.warning(null, `the successor (pid ${successor?.pid}) died; this generation is in charge again`);
     this.#generation.takeCharge();
     this.#generation.logRotation();
+    listeners?.regain(origin.settings.backlog, log);
   }
 
   /** Our successor died: one of all who might may take its place. */

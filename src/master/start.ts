@@ -2,27 +2,22 @@
 import { closeSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { createLease, createSuccession } from '../channel/lease.js';
-import { CANDIDATE_FDS, HANDOVER_VERSION, SPOKEN } from '../channel/master-messages.js';
-import { misunderstanding, unknownFormat } from '../channel/versions.js';
 import type { Daemon } from '../daemon/index.js';
-import { EXIT, HoldfastError, messageOf } from '../errors.js';
-import { decodeListeners, inheritListener, type Listener } from '../listeners/index.js';
+import { EXIT, HoldfastError } from '../errors.js';
 import { checkAccessLog } from '../log/access-log.js';
-import { openLog } from '../log/log.js';
+import { type Log, openLog } from '../log/log.js';
+import type { Opener } from '../log/log-file.js';
 import { STDERR, streamOf } from '../log/streams.js';
 import type { Settings } from '../settings/index.js';
-import { duplicateOnto, isConnected, newGroup, pointStreamsAt, setCloseOnExec } from '../sys/libc.js';
+import { duplicateOnto, pointStreamsAt } from '../sys/descriptors.js';
 import { missingOn } from '../sys/platform.js';
+import { isConnected } from '../sys/sockets.js';
 import type { Command } from './command.js';
+import { meetPredecessor, numberIn, takeHandedOver } from './handover.js';
 import { KeeperLink } from './keeper-link.js';
 import { Master } from './master.js';
 import type { Origin } from './origin.js';
-import { Predecessor } from './predecessor.js';
 import type { MasterSignal } from './signals.js';
-
-/** What one generation leaves for the next in the environment. Gone from it as soon as it is read. */
-const HANDED = ['HOLDFAST_HANDOVER', 'HOLDFAST_FDS', 'HOLDFAST_PREDECESSOR', 'HOLDFAST_KEEPER', 'HOLDFAST_DAEMON'] as const;
-type Handed = Readonly<Partial<Record<(typeof HANDED)[number], string>>>;
 
 /** Resolves with the exit status when this generation has left. Throws HoldfastError before it has begun. */
 export async function startMaster(
@@ -42,21 +37,10 @@ export async function startMaster(
   const privileges = await ifPrivileged(settings);
   const identity = privileges?.workersIdentity(settings);
   const generation = before?.generation ?? 1;
-  const name = settings.name ?? basename(settings.app.split('#')[0] ?? '').replace(/\.[cm]?[jt]s$/, '');
-  const { logFile: file, logLevel: level, syslog, accessLogfile } = settings;
-  if (accessLogfile !== undefined) checkAccessLog(accessLogfile, privileges?.logOpener(identity).opener);
-  const toStderr = streamOf(file) === STDERR;
+  const name = settings.name ?? nameOf(settings.app);
+  const toStderr = streamOf(settings.logFile) === STDERR;
   if (before !== undefined && toStderr) takeStderr(before.stderr);
-  const log = openLog({
-    file,
-    level,
-    ...(syslog === undefined ? {} : { syslog }),
-    role: 'master',
-    gen: generation,
-    pid: process.pid,
-    name,
-    ...privileges?.logOpener(identity),
-  });
+  const log = openLogs(settings, generation, name, privileges?.logOpener(identity));
   if (before !== undefined && !toStderr) takeStderr(before.stderr);
   launcher?.detach();
   if (settings.daemon) log.follow(pointStreamsAt);
@@ -66,8 +50,7 @@ export async function startMaster(
   process.title = `holdfast: master [${name}] gen ${generation}`;
   return new Promise((departed) => {
     let master: Master | undefined;
-    const keeperFd = before?.keeper ?? asDescriptor(handed.HOLDFAST_KEEPER);
-    const keeper = keeperFd === undefined || !isConnected(keeperFd) ? undefined : new KeeperLink(keeperFd, () => master?.keeperLost());
+    const keeper = linkToKeeper(before?.keeper ?? numberIn(handed.HOLDFAST_KEEPER), () => master?.keeperLost());
     const origin: Origin = {
       command,
       settings,
@@ -103,96 +86,17 @@ async function ifPrivileged({ user, group }: Settings) {
   return import('./identity.js');
 }
 
-function takeHandedOver({ argv, directory, env }: Command): { readonly command: Command; readonly handed: Handed } {
-  const handed: Record<string, string> = {};
-  const rest = { ...env };
-  for (const name of HANDED) {
-    const value = rest[name];
-    if (value !== undefined) handed[name] = value;
-    delete rest[name];
-    delete process.env[name];
-  }
-  return { command: { argv, directory, env: rest }, handed };
+/** The access log is the workers' to write; that it can be written is seen here, and said at once. */
+function openLogs(settings: Settings, gen: number, name: string, opener?: Opener): Log {
+  const { logFile: file, logLevel: level, syslog, accessLogfile } = settings;
+  if (accessLogfile !== undefined) checkAccessLog(accessLogfile, opener);
+  const given = { ...(syslog === undefined ? {} : { syslog }), ...(opener === undefined ? {} : { opener }) };
+  return openLog({ file, level, role: 'master', gen, pid: process.pid, name, ...given });
 }
 
-interface Before {
-  readonly generation: number;
-  readonly base: string;
-  readonly lease: { readonly reading: number; readonly writing: number };
-  readonly succession: number;
-  readonly keeper: number | undefined;
-  /** The operator's: descriptor 2 is a file that the incumbent reads until we have a log. */
-  readonly stderr: number;
-  readonly origin: NonNullable<Origin['before']>;
-}
-
-/** The descriptors as CANDIDATE_FDS has them, each checked before it is used: a hand-over may be forged. */
-async function meetPredecessor(handed: Handed, version: string): Promise<Before> {
-  const format = handed.HOLDFAST_HANDOVER ?? '';
-  refuseFor(unknownFormat(format));
-  if (format !== String(HANDOVER_VERSION)) throw malformed(`HOLDFAST_HANDOVER is ${JSON.stringify(format.slice(0, 60))}`);
-  const pid = asDescriptor(handed.HOLDFAST_PREDECESSOR);
-  if (pid === undefined) throw malformed('HOLDFAST_PREDECESSOR is no pid');
-  const entries = decodeListeners(handed.HOLDFAST_FDS ?? '');
-  const at = (position: number) => 3 + entries.length + position;
-  const lease = { reading: at(CANDIDATE_FDS.leaseReading), writing: at(CANDIDATE_FDS.leaseWriting) };
-  const fds = {
-    channel: at(CANDIDATE_FDS.channel),
-    lease: at(CANDIDATE_FDS.incumbentLease),
-    succession: at(CANDIDATE_FDS.incumbentSuccession),
-  };
-  const succession = at(CANDIDATE_FDS.succession);
-  const stderr = at(CANDIDATE_FDS.stderr);
-  // Or it is one of Node's own, and to read from that does harm.
-  if (!isConnected(fds.channel)) throw malformed(`descriptor ${fds.channel} is no channel`);
-  for (const fd of [lease.reading, lease.writing, ...Object.values(fds), succession, stderr]) markPrivate(fd);
-  const { predecessor, handover } = await Predecessor.meet(pid, fds).catch((error: unknown) => {
-    throw malformed(messageOf(error));
-  });
-  predecessor.send({ type: 'hello', ...SPOKEN, pid: process.pid, holdfast: version, node: process.version });
-  // The incumbent has heard which versions we speak, and comes to the same conclusion.
-  refuseFor(misunderstanding('the incumbent', handover));
-  leadGroup();
-  const inherited = inherit(entries, predecessor);
-  const keeper = handover.keeper ? at(CANDIDATE_FDS.keeper) : undefined;
-  return {
-    generation: handover.generation,
-    base: handover.base,
-    lease,
-    succession,
-    keeper,
-    stderr,
-    origin: { predecessor, inherited, deadline: handover.deadline },
-  };
-}
-
-function inherit(entries: ReturnType<typeof decodeListeners>, predecessor: Predecessor): Listener[] {
-  try {
-    return entries.map(({ label, fd }) => inheritListener(label, fd));
-  } catch (error) {
-    predecessor.send({ type: 'failed', status: EXIT.failed, reason: messageOf(error) });
-    throw error;
-  }
-}
-
-function markPrivate(fd: number): void {
-  try {
-    setCloseOnExec(fd);
-  } catch (cause) {
-    throw malformed(`descriptor ${fd} is not there`, cause);
-  }
-}
-
-/**
- * The incumbent knows our pid by now, so that it can end this group too. Within the session of the intermediate, which has left: who leads a
- * session gets every terminal that it opens for its own. tty_ioctl(4), TIOCSCTTY.
- */
-function leadGroup(): void {
-  try {
-    newGroup();
-  } catch {
-    // The intermediate was none, and we lead a session and its group already.
-  }
+/** `./server.js#app` is `server`. */
+function nameOf(app: string): string {
+  return basename(app.split('#')[0] ?? '').replace(/\.[cm]?[jt]s$/, '');
 }
 
 function takeStderr(fd: number): void {
@@ -200,21 +104,8 @@ function takeStderr(fd: number): void {
   closeSync(fd);
 }
 
-/** Between releases that are too far from each other nothing is tried. */
-function refuseFor(misunderstood: string | undefined): void {
-  if (misunderstood !== undefined) throw new HoldfastError(`cannot take over: ${misunderstood}`);
-}
-
-function malformed(what: string, cause?: unknown): HoldfastError {
-  return new HoldfastError(
-    `cannot take over: a malformed hand-over: ${what} (HOLDFAST_* variables are not to be set by hand)`,
-    EXIT.failed,
-    { cause },
-  );
-}
-
-function asDescriptor(text: string | undefined): number | undefined {
-  return text !== undefined && /^\d{1,9}$/.test(text) ? Number(text) : undefined;
+function linkToKeeper(fd: number | undefined, lost: () => void): KeeperLink | undefined {
+  return fd === undefined || !isConnected(fd) ? undefined : new KeeperLink(fd, lost);
 }
 
 function resolvePaths(settings: Settings, base: string): Settings {

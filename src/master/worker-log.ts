@@ -3,7 +3,8 @@ import { performance } from 'node:perf_hooks';
 import { EXIT } from '../errors.js';
 import type { Log } from '../log/log.js';
 import { RESTRAINED, type Restraint } from './recycling.js';
-import type { WorkerEnd, WorkerProcess } from './worker-process.js';
+import { howEnded, type WorkerEnd } from './worker-end.js';
+import type { WorkerProcess } from './worker-process.js';
 
 /** Between two lines about workers that reach their limits too soon. Milliseconds. */
 const RESTRAINT_PAUSE = 60_000;
@@ -64,11 +65,6 @@ export class WorkerLog {
 
 function about({ slot, pid }: WorkerProcess): { readonly slot: number; readonly worker: number } {
   return { slot, worker: pid };
-}
-
-function howEnded({ code, signal }: WorkerEnd): string {
-  if (signal !== null) return `was killed by ${signal}`;
-  return code === null ? 'was not started' : `exited with status ${code}`;
 }
 
 /** In its own words; else, when it left in order, why it had to. */

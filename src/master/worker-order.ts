@@ -2,19 +2,34 @@
 import { existsSync, realpathSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { AccessOrder } from '../channel/worker-messages.js';
+import type { AccessOrder, Boot } from '../channel/worker-messages.js';
 import type { Listener } from '../listeners/index.js';
 import type { Settings } from '../settings/index.js';
 import { hasTerminal } from '../sys/controlling-terminal.js';
 import type { Command } from './command.js';
 import type { Origin } from './origin.js';
 import type { Release } from './release.js';
-import type { WorkerOrder } from './worker-process.js';
 
 const ENTRY = fileURLToPath(new URL('../start/worker.cjs', import.meta.url));
 /** A worker says that it lives four times in --timeout, and never more often than this. Milliseconds. */
 const HEARTBEATS = 4;
 const SHORTEST_HEARTBEAT = 100;
+
+export interface WorkerOrder {
+  readonly boot: Boot;
+  readonly command: readonly [string, ...string[]];
+  readonly env: NodeJS.ProcessEnv;
+  /** The reading end of the generation's lease. */
+  readonly lease: number;
+  readonly listeners: readonly number[];
+  /** Whether it leads a session of its own, which has no terminal. */
+  readonly ownSession: boolean;
+  /** Its standard streams. */
+  readonly output: number | 'inherit';
+  /** Milliseconds from start to *ready*, and of silence (0: for ever). */
+  readonly bootTimeout: number;
+  readonly timeout: number;
+}
 
 export function workerOrder(origin: Origin, release: Release, slot: number, listeners: readonly Listener[]): WorkerOrder {
   const { settings, generation, command } = origin;

@@ -4,21 +4,14 @@ import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import { Channel } from '../channel/channel.js';
-import { type Boot, DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
-import { assureDescriptors } from '../sys/descriptors.js';
+import { DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
+import { assureDescriptors } from '../sys/descriptor-limit.js';
 import { spawnFailure } from '../sys/spawn-failure.js';
+import { WorkerAbort } from './worker-abort.js';
+import type { WorkerEnd, WorkerFailure } from './worker-end.js';
+import type { WorkerOrder } from './worker-order.js';
 
 export type WorkerState = 'booting' | 'ready' | 'accepting' | 'draining' | 'gone';
-
-/** How it came to its end. */
-export interface WorkerEnd {
-  readonly code: number | null;
-  readonly signal: NodeJS.Signals | null;
-  /** It was aborted for its silence; its stack, the innermost frame first, if that could be had. */
-  readonly stuck?: readonly string[];
-  /** Its own words, or what it was killed for. */
-  readonly failure?: { readonly status: number; readonly reason: string; readonly stack: string };
-}
 
 export interface WorkerListener {
   ready(worker: WorkerProcess): void;
@@ -32,28 +25,8 @@ export interface WorkerListener {
   end(worker: WorkerProcess, end: WorkerEnd): void;
 }
 
-export interface WorkerOrder {
-  readonly boot: Boot;
-  readonly command: readonly [string, ...string[]];
-  readonly env: NodeJS.ProcessEnv;
-  /** The reading end of the generation's lease. */
-  readonly lease: number;
-  readonly listeners: readonly number[];
-  /** Whether it leads a session of its own, which has no terminal. */
-  readonly ownSession: boolean;
-  /** Its standard streams. */
-  readonly output: number | 'inherit';
-  /** Milliseconds from start to *ready*, and of silence (0: for ever). */
-  readonly bootTimeout: number;
-  readonly timeout: number;
-}
-
-/** What a worker has to write its stack down and leave, before it is killed. Milliseconds. */
-const ABORT_LIMIT = 3_000;
 /** After its exit: to hear what it said last, should a child of its own hold the channel. Milliseconds. */
 const LAST_WORDS_LIMIT = 500;
-/** Characters. */
-const STACK_LIMIT = 65_536;
 
 export class WorkerProcess {
   readonly slot: number;
@@ -66,15 +39,13 @@ export class WorkerProcess {
   #deadline: number;
   #drainLimit = 0;
   #serves: readonly number[] | undefined;
-  #abortedAt: number | undefined;
-  #stack = '';
-  #failure: WorkerEnd['failure'];
+  #failure: WorkerFailure | undefined;
   #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
   readonly #order: WorkerOrder;
   readonly #listener: WorkerListener;
   readonly #process: ChildProcess | undefined;
   readonly #channel: Channel<FromWorker, ToWorker> | undefined;
-  readonly #abort: Socket | undefined;
+  readonly #abort: WorkerAbort | undefined;
 
   constructor(order: WorkerOrder, listener: WorkerListener) {
     this.#order = order;
@@ -90,11 +61,7 @@ export class WorkerProcess {
     this.#process.once('error', (error) => this.#cannotStart(error));
     this.#process.once('exit', (code, signal) => this.#exited(code, signal));
     if (this.#process.pid === undefined) return;
-    this.#abort = this.#process.stdio.at(5) as Socket;
-    this.#abort.on('error', () => {});
-    this.#abort.on('data', (chunk: Buffer) => {
-      if (this.#stack.length < STACK_LIMIT) this.#stack += chunk.toString();
-    });
+    this.#abort = new WorkerAbort(this.#process.stdio.at(5) as Socket);
     this.#channel = new Channel<FromWorker, ToWorker>(this.#process.stdio.at(3) as Socket, FROM_WORKER, {
       message: (message) => this.#hear(message),
       end: (how) => {
@@ -173,24 +140,19 @@ export class WorkerProcess {
     if (this.#state === 'booting' && now > this.#deadline)
       this.#fail(3, `worker ${this.slot} was not ready within ${this.#order.bootTimeout / 1000} s (--boot-timeout)`);
     else if (this.#state === 'draining' && now > this.#deadline + DRAIN_PATIENCE) this.kill();
-    else if (this.#abortedAt !== undefined && now > this.#abortedAt + ABORT_LIMIT) this.kill();
-    else if (this.#state !== 'booting' && this.#silentFor(now) && this.#abortedAt === undefined) this.#abortNow(now);
+    else if (this.#abort?.overdue(now) === true) this.kill();
+    else if (this.#state !== 'booting' && this.#silentFor(now) && this.#abort?.ordered === false) this.#abort.order(now);
   }
 
   /** Time passed that nobody could use: the machine slept, or this master was stopped. */
   rearm(milliseconds: number): void {
     this.#deadline += milliseconds;
     this.#heardAt += milliseconds;
-    if (this.#abortedAt !== undefined) this.#abortedAt += milliseconds;
+    this.#abort?.rearm(milliseconds);
   }
 
   #silentFor(now: number): boolean {
     return this.#order.timeout > 0 && now - this.#heardAt > this.#order.timeout;
-  }
-
-  #abortNow(now: number): void {
-    this.#abortedAt = now;
-    this.#abort?.write('!');
   }
 
   #hear(message: FromWorker): void {
@@ -266,11 +228,11 @@ export class WorkerProcess {
     if (this.#state === 'gone' || this.#exit === undefined) return;
     this.#state = 'gone';
     this.#channel?.close();
-    this.#abort?.destroy();
+    this.#abort?.close();
     this.#listener.end(this, {
       ...this.#exit,
       ...(this.#failure === undefined ? {} : { failure: this.#failure }),
-      ...(this.#abortedAt === undefined ? {} : { stuck: this.#stack.split('\n').filter((frame) => frame !== '') }),
+      ...(this.#abort?.ordered === true ? { stuck: this.#abort.stack } : {}),
     });
   }
 }

@@ -1,14 +1,13 @@
 /** All the workers of one master (master): those in charge, those that a reload starts, those that leave. */
-import { HoldfastError, messageOf } from '../errors.js';
+import { messageOf } from '../errors.js';
 import type { Log } from '../log/log.js';
 import { Cohort, type CohortListener } from './cohort.js';
 import type { ListenerSet } from './listener-set.js';
 import type { Origin } from './origin.js';
-import { isThere, type Release, resolveRelease } from './release.js';
+import { currentRelease, pinnedOrOther, type Release } from './release.js';
 import type { Renewal } from './renewal.js';
 import { WorkerLog } from './worker-log.js';
-import { workerOrder } from './worker-order.js';
-import type { WorkerOrder } from './worker-process.js';
+import { type WorkerOrder, workerOrder } from './worker-order.js';
 
 export interface WorkersListener {
   /** Every worker is loaded and probed. */
@@ -91,7 +90,7 @@ export class Workers {
   start(listeners: ListenerSet): void {
     if (this.#left) return;
     this.#listeners = listeners;
-    const release = this.#release ?? this.#resolve();
+    const release = this.#release ?? currentRelease(this.#origin);
     this.#release = release;
     this.#drained = false;
     const before = this.#current;
@@ -179,14 +178,14 @@ export class Workers {
   reload(renewal: Renewal): void {
     this.#log.info('reload.start', 'reading the app again');
     this.#renewal = renewal;
-    renewal.begin();
+    renewal.begin(this.#drained);
     try {
-      const release = this.#resolve();
+      const release = currentRelease(this.#origin);
       const next: Cohort = this.#newCohort(release, {
         ready: () => next.expose(false),
         accepting: () => {
           if (renewal.done) this.#reloaded(next, release);
-          else if (next === this.#next) renewal.complete(this.#origin.settings.gracefulTimeout * 1000, () => next.expose(false));
+          else if (next === this.#next) renewal.complete(this.#origin.settings.gracefulTimeout * 1000, () => this.#renewed(next));
         },
         failed: (_status, reason, stack) => this.#reloadFailed(next, reason, stack),
       });
@@ -203,6 +202,12 @@ export class Workers {
 
   rearm(milliseconds: number): void {
     for (const cohort of this.#cohorts) cohort.rearm(milliseconds);
+  }
+
+  /** Asked again, it accepts: on the old sockets no more. */
+  #renewed(next: Cohort): void {
+    next.deal();
+    next.expose(false);
   }
 
   #reloaded(next: Cohort, release: Release): void {
@@ -262,25 +267,6 @@ export class Workers {
   }
 
   #order(slot: number, pinned: Release): WorkerOrder {
-    return workerOrder(this.#origin, this.#stillThere(pinned), slot, this.#listeners?.all ?? []);
-  }
-
-  /** A generation runs one release; only if its files are gone are those looked for that the path as typed leads to now. */
-  #stillThere(release: Release): Release {
-    if (isThere(release)) return release;
-    try {
-      const other = this.#resolve();
-      if (other.cwd !== release.cwd || other.app !== release.app)
-        this.#log.warning(null, `${release.cwd} is gone; a worker is started from ${other.cwd}, another release than its siblings`);
-      return other;
-    } catch (error) {
-      if (error instanceof HoldfastError) return release;
-      throw error;
-    }
-  }
-
-  #resolve(): Release {
-    const { settings, command } = this.#origin;
-    return resolveRelease(settings.app, command.directory, settings.chdir);
+    return workerOrder(this.#origin, pinnedOrOther(pinned, this.#origin), slot, this.#listeners?.all ?? []);
   }
 }

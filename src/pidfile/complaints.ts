@@ -1,7 +1,7 @@
 /** What an operator is told when a pidfile cannot be what it should be. */
 import { dirname } from 'node:path';
 import { HoldfastError } from '../errors.js';
-import { NO_DESCRIPTORS } from '../sys/descriptors.js';
+import { NO_DESCRIPTORS } from '../sys/descriptor-limit.js';
 
 const CHOOSE = 'name another file with --pid';
 

@@ -3,7 +3,7 @@
  */
 import { closeSync, fchmodSync, fstatSync, fsyncSync, linkSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
-import { tryLock } from '../sys/libc.js';
+import { tryLock } from '../sys/file-lock.js';
 import { complaining, complaint } from './complaints.js';
 import { examine, forget, type Inode, isAt } from './lookup.js';
 

@@ -2,7 +2,7 @@
  * The test of liveness; runs in any process. A master holds flock on its pidfile's inode for life, and the kernel lets that go
  * the moment the holder is dead or a zombie, where kill(pid, 0) lies about zombies, reused pids and other users. flock(2).
  */
-import { tryLock, unlock } from '../sys/libc.js';
+import { tryLock, unlock } from '../sys/file-lock.js';
 
 /** Says whether an open file is dead: true when its lock could be had. */
 export type Grip = (fd: number) => boolean;

@@ -3,7 +3,7 @@
  */
 import { lstatSync, renameSync, rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
-import { tryLock } from '../sys/libc.js';
+import { tryLock } from '../sys/file-lock.js';
 import { removeIfIs, secondName } from './draft.js';
 import { type DeadFile, examine, forget } from './lookup.js';
 

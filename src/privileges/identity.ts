@@ -1,6 +1,6 @@
 /** Whom a process is to become: looked up once, so that every worker of a generation becomes the same (master, before anything is bound). */
 import { HoldfastError } from '../errors.js';
-import { findAccount, groupId, groupsOf } from '../sys/libc.js';
+import { findAccount, groupId, groupsOf } from '../sys/accounts.js';
 
 /** As an operator says it: names or decimal numbers. */
 export interface Wish {

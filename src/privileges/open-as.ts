@@ -1,7 +1,7 @@
 /** A file that root opens for somebody who is to write it too (master): what that user's own rights do not give, no trick with links gives either. */
 import { closeSync, constants, fchownSync, fstatSync, openSync, type Stats } from 'node:fs';
 import { dirname } from 'node:path';
-import { withFileRightsOf } from '../sys/libc.js';
+import { withFileRightsOf } from '../sys/rights.js';
 import { codeOf } from './errno.js';
 import type { Identity } from './identity.js';
 import { changeable } from './paths.js';

@@ -1,5 +1,13 @@
-/** Who is left of a process group. There is no system call that tells a group of zombies from one of the living. */
+/** Process groups (any master). There is no system call that tells a group of zombies from one of the living. */
 import { readdirSync, readFileSync } from 'node:fs';
+import { check, declare } from './libc.js';
+
+const setpgid = declare('int setpgid(int pid, int group)');
+
+/** Become the leader of a new process group of this session. Does nothing for who leads one already. Throws EPERM for the leader of the session. setpgid(2). */
+export function newGroup(): void {
+  check(setpgid(0, 0), 'setpgid');
+}
 
 /** True while a process of one of these groups lives. proc(5), /proc/PID/stat; elsewhere kill(2), for which a zombie lives. */
 export function anyAlive(groups: readonly number[]): boolean {

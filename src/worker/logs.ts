@@ -11,13 +11,13 @@ const [STDOUT, STDERR] = [1, 2];
 export class Logs {
   readonly log: Log;
   readonly #boot: Boot;
-  readonly #libc: Promise<typeof import('../sys/libc.js')> | undefined;
+  readonly #descriptors: Promise<typeof import('../sys/descriptors.js')> | undefined;
   #access: AccessLog | undefined;
 
   constructor(boot: Boot) {
     this.#boot = boot;
     // Now, for our directory may be gone when the file is renamed; and only for those who capture.
-    if (boot.captureOutput === true) this.#libc = import('../sys/libc.js');
+    if (boot.captureOutput === true) this.#descriptors = import('../sys/descriptors.js');
     const { logFile: file, logLevel: level, generation: gen, name, syslog } = boot;
     const options = { file, level, role: 'worker', gen, pid: process.pid, name, ...(syslog ? { syslog } : {}) } as const;
     this.log = openLogAnyway(options).child({ slot: boot.slot });
@@ -37,9 +37,9 @@ export class Logs {
 
   /** The file that our standard streams were given has another name by now. */
   async #capture(): Promise<void> {
-    const libc = await this.#libc;
-    if (libc === undefined) return;
-    for (const stream of [STDOUT, STDERR]) if (stream !== this.log.descriptor) libc.duplicateOnto(this.log.descriptor, stream);
+    const descriptors = await this.#descriptors;
+    if (descriptors === undefined) return;
+    for (const stream of [STDOUT, STDERR]) if (stream !== this.log.descriptor) descriptors.duplicateOnto(this.log.descriptor, stream);
   }
 }
 

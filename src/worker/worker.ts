@@ -105,7 +105,7 @@ export class Worker {
     logs.followExchanges(app.server);
     const { log } = logs;
     // Our directory may be gone when a sibling dies.
-    const copy = boot.reusePort ? (await import('../sys/libc.js')).duplicate : undefined;
+    const copy = boot.reusePort ? (await import('../sys/descriptors.js')).duplicate : undefined;
     this.#loaded = { boot, app, connections, log, copy };
     if (boot.heartbeat > 0) this.#heartbeat = setInterval(() => this.#channel.send({ type: 'alive' }), boot.heartbeat);
     const limit = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);

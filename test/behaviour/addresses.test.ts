@@ -3,6 +3,7 @@ import { createServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { descriptors, listeningOn } from '../support/descriptors.js';
+import { holdRequest } from '../support/held-request.js';
 import { type Holdfast, startHoldfast, type Target } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
@@ -142,5 +143,18 @@ test('a retiree that returns before that queue was empty keeps the address, and 
     );
     releases.point(1);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
+    t.is(await outcome(other), 200);
+  }));
+
+test('a retiree that returns when it had let the address go listens on it again', (t) =>
+  underLoad(t, true, async ({ holdfast, releases, other }) => {
+    const retiree = holdfast.pid();
+    const { answer } = await holdRequest(holdfast);
+    releases.point(releases.bring(releases.add(), []));
+    await holdfast.upgrade();
+    await waitFor(async () => (await outcome(other)) === 'ECONNREFUSED', 20_000, 'nobody on the other address');
+    process.kill(holdfast.pid(), 'SIGKILL');
+    await holdfast.event('listener.bound', ({ pid, msg }) => pid === retiree && msg === `listening on ${other.bind} again`);
+    t.is(await answer(), 'held');
     t.is(await outcome(other), 200);
   }));

@@ -1,7 +1,7 @@
 // Each public module alone, in a script of another package, with its types: those of the documentation, as they stand there.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -27,6 +27,8 @@ test.before(async () => {
   scripts = await foreignPackage({
     daemon: example('daemon'),
     privileges: example('privileges'),
+    holds: example('pidfile'),
+    serves: example('listeners'),
     fails: `import { daemonise, type Here } from 'holdfast/daemon';
      const here: Here = await daemonise({ keep: [], signal: AbortSignal.timeout(60_000) });
      // @ts-expect-error A launcher has nothing to be ready for.
@@ -138,4 +140,42 @@ test('holdfast/pidfile: a script holds one', async (t) => {
 test('holdfast/listeners: a script binds one, and listens', async (t) => {
   const script = scripts.script('listeners');
   t.like(await run(t, script), { status: 0, out: 'true\n', err: '' });
+});
+
+/** Starts it; resolves with its first line. TERM to it, and how it ended then, by `stop`. */
+async function begin(t: ExecutionContext, script: string, ...args: readonly string[]) {
+  const child = spawn(process.execPath, [script, ...args], { stdio: ['ignore', 'pipe', 'inherit'] });
+  t.teardown(() => child.kill('SIGKILL'));
+  const ended = once(child, 'exit');
+  const [line] = (await once(child.stdout.setEncoding('utf8'), 'data')) as [string];
+  const stop = async () => {
+    child.kill();
+    return (await ended)[0] as number | null;
+  };
+  return { pid: child.pid, line: line.trim(), stop };
+}
+
+test('holdfast/pidfile: the script of the documentation holds its file, and a second one is refused', async (t) => {
+  const path = join(tempDir(t), 'pid');
+  const script = scripts.script('holds');
+  const { pid, line, stop } = await begin(t, script, path);
+  t.is(line, `${path} names ${pid}`);
+  const second = await run(t, script, path);
+  t.is(second.status, 1);
+  t.true(second.err.includes(`${path} names a running master (pid ${pid})`), second.err);
+  t.is(await stop(), 0);
+  t.false(existsSync(path));
+});
+
+test('holdfast/listeners: the script of the documentation serves, and takes its file along', async (t) => {
+  const path = join(tempDir(t), 'sock');
+  const script = scripts.script('serves');
+  const tcp = await begin(t, script);
+  const [, host = '', port] = /^(.+):(\d+)$/.exec(tcp.line) ?? [];
+  t.is((await ask({ host, port: Number(port) })).body, `hello from ${tcp.line}\n`);
+  t.is(await tcp.stop(), 0);
+  const unix = await begin(t, script, `unix:${path}`);
+  t.is((await ask({ socketPath: path })).body, `hello from unix:${path}\n`);
+  t.is(await unix.stop(), 0);
+  t.false(existsSync(path));
 });

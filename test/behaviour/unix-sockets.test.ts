@@ -7,6 +7,7 @@ import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
+import { listeningUnix } from '../support/descriptors.js';
 import { startHoldfast } from '../support/holdfast.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
@@ -103,6 +104,21 @@ test('who waits on a socket whose file is gone is served before its last worker 
   for (const answer of waiting) t.is(await answer.body, String(worker?.pid));
   t.is((await reload).event, 'reload.done');
   t.not((await ask({ socketPath: path }, '/pid')).body, String(worker?.pid));
+});
+
+test('who waits on a socket whose file is gone, and whose workers a WINCH has drained, is served by those that HUP brings', async (t) => {
+  const dir = tempDir(t);
+  const path = join(dir, 'shop.sock');
+  const holdfast = await startHoldfast(t, { args: ['-w', '2', '-b', `unix:${path}`] });
+  holdfast.signal('SIGWINCH');
+  await waitFor(() => holdfast.workers().length === 0, 20_000, 'no workers');
+  const waiting = await Promise.all(Array.from({ length: 5 }, () => connected(path, '/pid')));
+  unlinkSync(path);
+  t.is((await holdfast.reload()).event, 'reload.done');
+  const workers = holdfast.workers().map(({ pid }) => String(pid));
+  for (const answer of waiting) t.true(workers.includes(await answer.body));
+  t.true(workers.includes((await ask({ socketPath: path }, '/pid')).body));
+  await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the old socket');
 });
 
 test('a reload that fails leaves no second socket, and the next one gives the file back', async (t) => {

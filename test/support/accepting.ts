@@ -1,4 +1,5 @@
-// How many workers accept, as the kernel sees it: a booting one holds the listener too, only one that accepts waits for it.
+// How many workers accept, as the kernel sees it: a booting one holds the listener too, only one that accepts waits for it. Now and then,
+// beside minutes of load; snapshots.ts looks all the time.
 import { setTimeout as pause } from 'node:timers/promises';
 import { listeningTargets, waitsFor } from './descriptors.js';
 import type { Holdfast } from './holdfast.js';

@@ -1,7 +1,7 @@
 // A unix datagram socket in the place of /dev/log. Not by node-unix-socket, which loses some of what it receives on Node 26.
 import { closeSync, rmSync } from 'node:fs';
 import koffi from 'koffi';
-import { bind, C } from '#src/sys/libc.js';
+import { bind, C } from '#src/sys/sockets.js';
 import type { Test } from './temp.js';
 
 const libc = koffi.load(null);

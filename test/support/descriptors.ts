@@ -61,6 +61,13 @@ export function listeningSockets(port: number): number {
   return listeningTargets(port).size;
 }
 
+/** How many listening unix sockets were bound under a name that begins like this, whether their files are still there or not (unix(7)). */
+export function listeningUnix(beginning: string): number {
+  const table = readFileSync('/proc/net/unix', 'latin1').trim().split('\n').slice(1);
+  const [LISTENS, FLAGS, PATH] = ['00010000', 3, 7];
+  return table.map((row) => row.split(/\s+/)).filter((row) => row[FLAGS] === LISTENS && row[PATH]?.startsWith(beginning)).length;
+}
+
 function kindOf(target: string): DescriptorKind {
   if (target.startsWith('socket:')) return 'socket';
   if (target.startsWith('pipe:')) return 'pipe';

@@ -1,5 +1,5 @@
 // Who accepts, in snapshots of a whole tree: two equal looks at everybody say that nothing changed between them. A booting worker, and a master,
-// hold the listener too; only who accepts waits for it.
+// hold the listener too; only who accepts waits for it. All the time; accepting.ts looks now and then.
 import { readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { listeningTargets, waitsFor } from './descriptors.js';

@@ -11,15 +11,17 @@ import {
   closeListener,
   encodeListeners,
   inheritListener,
+  isListening,
   type Listener,
   listen,
   matchListeners,
   parseBind,
   parseLabel,
   queueLength,
+  reopenListener,
   resolveBinds,
 } from '#src/listeners/index.js';
-import { duplicateOnto } from '#src/sys/libc.js';
+import { duplicateOnto } from '#src/sys/descriptors.js';
 import { ask, owned, play, portOf, SERVE } from './listeners-process.js';
 
 // One at a time: descriptors are closed here that another test could have been given meanwhile.
@@ -337,7 +339,7 @@ test('an unbound socket is not inherited, not even for port 0', async (t) => {
   // A client's socket before its connection is made has no port of its own.
   const child = play(
     t,
-    `const { socket, C } = await import(${JSON.stringify(import.meta.resolve('#src/sys/libc.js'))});
+    `const { socket, C } = await import(${JSON.stringify(import.meta.resolve('#src/sys/sockets.js'))});
      const fd = socket(C.AF_INET);
      try { listeners.inheritListener('0.0.0.0:0', fd); say('inherited'); } catch (error) { say(error.message); }`,
   );
@@ -362,3 +364,13 @@ function link(fd: number): string | undefined {
     return undefined;
   }
 }
+
+test('a closed listener is reopened under its label and on its port, and listens; what somebody else opened is not', async (t) => {
+  const first = await bindListener(address('127.0.0.1:0'));
+  listen(first, 8);
+  closeListener(first);
+  const again = owned(t, reopenListener(first, address('127.0.0.1:0'), 8));
+  t.deepEqual([again.address, again.bound, isListening(again)], ['127.0.0.1:0', first.bound, true]);
+  t.throws(() => reopenListener(first, undefined, 8), { message: /^cannot bind 127\.0\.0\.1:\d+: in use/ });
+  t.throws(() => reopenListener({ ...first, address: 'fd://3' }, undefined, 8), { message: /^cannot bind fd:\/\/3: it was closed/ });
+});

@@ -2,7 +2,7 @@ import { closeSync, linkSync, mkdirSync, openSync, renameSync, rmSync, statSync,
 import { join } from 'node:path';
 import ava, { type ExecutionContext } from 'ava';
 import { liveMaster, Pidfile } from '#src/pidfile/index.js';
-import { tryLock } from '#src/sys/libc.js';
+import { tryLock } from '#src/sys/file-lock.js';
 import { watchPidfile } from '../support/pidfile-watch.js';
 import { descriptorLinks } from '../support/proc.js';
 import { tempDir } from '../support/temp.js';

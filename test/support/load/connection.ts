@@ -1,7 +1,8 @@
 // Runs in the load's process: one raw connection that knows what became of it, and never retries.
 import { closeSync } from 'node:fs';
 import { type Socket, Socket as TcpSocket } from 'node:net';
-import { C, connect, socket as newSocket, setNonBlocking } from '#src/sys/libc.js';
+import { setNonBlocking } from '#src/sys/descriptors.js';
+import { C, connect, socket as newSocket } from '#src/sys/sockets.js';
 import type { Reason, Target } from './report.js';
 import { type Response, ResponseParser } from './response-parser.js';
 

@@ -1,5 +1,6 @@
 import test from 'ava';
-import { type Candidacy, type CandidacyEvent, candidacy, newCandidacy } from '#src/upgrade/candidacy.js';
+import type { Candidacy, CandidacyEvent } from '#src/upgrade/candidacy.js';
+import { candidacy, newCandidacy } from '#src/upgrade/candidacy-table.js';
 import { CANDIDATE_PATIENCE } from '#src/upgrade/limits.js';
 
 function tell(from: Candidacy, ...events: readonly CandidacyEvent[]): { readonly state: Candidacy; readonly done: readonly string[] } {

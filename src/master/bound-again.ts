@@ -1,0 +1,26 @@
+/** What a generation had given up for a successor that died (master): the generation returns, and listens there again. */
+import { messageOf } from '../errors.js';
+import { type Address, type Listener, listen, reopenListener } from '../listeners/index.js';
+import type { Log } from '../log/log.js';
+import { withOthers } from './own-sockets.js';
+
+/** The sockets of one address that were closed, as many as they were. None, and a warning, where it cannot be had any more. */
+export function boundAgain(
+  closed: readonly Listener[],
+  asked: (listener: Listener) => Address | undefined,
+  backlog: number,
+  log: Log,
+): readonly Listener[] {
+  const [one] = closed;
+  if (one === undefined) return [];
+  try {
+    const first = reopenListener(one, asked(one), backlog);
+    const all = closed.length > 1 ? withOthers([first], closed.length, log) : [first];
+    for (const other of all.slice(1)) listen(other, backlog);
+    log.info('listener.bound', `listening on ${first.bound} again`, { address: first.bound, sockets: all.length });
+    return all;
+  } catch (error) {
+    log.warning(null, messageOf(error));
+    return [];
+  }
+}
