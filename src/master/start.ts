@@ -10,7 +10,6 @@ import { decodeListeners, inheritListener, type Listener } from '../listeners/in
 import { checkAccessLog } from '../log/access-log.js';
 import { openLog } from '../log/log.js';
 import type { Settings } from '../settings/index.js';
-import { optimiseNothing } from '../sys/compiler.js';
 import { duplicateOnto, isConnected, newGroup, pointStreamsAt, setCloseOnExec } from '../sys/libc.js';
 import { missingOn } from '../sys/platform.js';
 import type { Command } from './command.js';
@@ -32,7 +31,6 @@ export async function startMaster(
   deliver: (listener: (signal: MasterSignal) => void) => void,
   launcher?: Daemon,
 ): Promise<number> {
-  optimiseNothing();
   const { command, handed } = takeHandedOver(read);
   refuseUndecided(asked, command.env);
   const before = handed.HOLDFAST_HANDOVER === undefined ? undefined : await meetPredecessor(handed, version);
