@@ -4,16 +4,14 @@
  * so a section that was broken, or could not be had, costs nothing but order.
  */
 import { rmdirSync, statSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HoldfastError } from '../errors.js';
 import { codeOf, complaint } from './complaints.js';
+import { lockfile } from './lockfile.js';
 
 /** Milliseconds; 2000 is proper-lockfile's minimum. It dates its directory up to 1005 ms ahead where a file system counts whole seconds. */
 const STALE_MS = 2000;
 const RETRY_MS = 20;
-
-const load = createRequire(import.meta.url);
 
 /** How long to wait, milliseconds, and what to do when the section cannot be had. */
 export interface Patience {
@@ -32,7 +30,7 @@ export const HAND_OVER: Patience = { ms: 3000, otherwise: 'go on' };
  * A signal handled with `once` still ends the process then, because the handler is no longer there when theirs counts.
  */
 export async function preload(): Promise<void> {
-  load('proper-lockfile');
+  lockfile();
 }
 
 /** Runs `act`, which is synchronous so that the section lasts as short as can be, in the section of the pidfile at `path`. */
@@ -72,8 +70,7 @@ async function enter(path: string, { ms, otherwise }: Patience): Promise<() => P
 }
 
 async function lock(path: string): Promise<() => Promise<void>> {
-  const { lock: acquire } = load('proper-lockfile') as typeof import('proper-lockfile');
-  const release = await acquire(path, {
+  const release = await lockfile().lock(path, {
     realpath: false,
     stale: STALE_MS,
     lockfilePath: lockOf(path),

@@ -7,6 +7,7 @@ import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { acceptedSocketOf } from '../sys/http-socket.js';
+import { Bag, type Member } from './bag.js';
 import { isHttpsServer } from './https-server.js';
 
 /** A server that speaks HTTP/1.1. */
@@ -16,7 +17,7 @@ export type Response = ServerResponse<IncomingMessage>;
 const CONNECTION = Symbol('holdfast.connection');
 type Tracked = Duplex & { [CONNECTION]?: Connection };
 
-export class Connection {
+export class Connection implements Member {
   /** The socket that requests come on: the accepted one, or the TLS socket over it once its handshake is done. */
   socket: Socket;
   /** False as long as a TLS handshake is under way. */
@@ -30,6 +31,7 @@ export class Connection {
   bytesSeen = 0;
   /** Milliseconds of the monotonic clock. */
   readonly acceptedAt = performance.now();
+  at = 0;
 
   constructor(
     readonly accepted: Socket,
@@ -41,7 +43,7 @@ export class Connection {
 }
 
 export class Connections {
-  readonly open = new Set<Connection>();
+  readonly open = new Bag<Connection>();
   readonly secure: boolean;
   /** Responses written to their end since the start, on all connections. */
   answered = 0;
@@ -79,7 +81,7 @@ export class Connections {
     const connection = new Connection(socket, this);
     this.open.add(connection);
     (socket as Tracked)[CONNECTION] = connection;
-    socket.once('close', () => this.#remove(connection));
+    socket.on('close', closed);
     if (connection.ready) this.onReady?.(connection);
   }
 
@@ -93,10 +95,16 @@ export class Connections {
     this.onReady?.(connection);
   }
 
-  #remove(connection: Connection): void {
+  remove(connection: Connection): void {
     this.open.delete(connection);
     if (this.open.size === 0) this.onEmpty?.();
   }
+}
+
+/** One for all sockets: a closure for each would be made on every connection's way. */
+function closed(this: Tracked): void {
+  const connection = this[CONNECTION];
+  connection?.owner.remove(connection);
 }
 
 /** Follow the connections of a server, from before it accepts the first. http or https; HTTP/2 sessions are not seen. */

@@ -4,6 +4,7 @@ import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
+import { Bag, type Member } from './bag.js';
 import type { Response, Server } from './connections.js';
 import { onFirstStatus } from './first-status.js';
 import { refusalStatus } from './refusal-status.js';
@@ -41,7 +42,7 @@ export class Exchange {
 const ENDED_BEFORE = 499;
 
 /** A connection, and what has begun and not ended on it, in the order of the requests. */
-interface Peer {
+interface Peer extends Member {
   readonly address: string | undefined;
   readonly begun: Exchange[];
 }
@@ -64,7 +65,7 @@ interface Message {
  */
 export function followExchanges(server: Server, ended: (exchange: Exchange) => void, timed = true): () => void {
   const clock = timed ? () => performance.now() : () => 0;
-  const open = new Set<Peer>();
+  const open = new Bag<Peer>();
   countBodies();
   subscribe('http.server.request.start', (message) => {
     const { server: its, request, response, socket } = message as Message;
@@ -84,7 +85,7 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
     const known = socket[PEER];
     if (known !== undefined) return known;
     // Now: once it is closed, nobody knows.
-    const peer: Peer = { address: socket.remoteAddress, begun: [] };
+    const peer: Peer = { address: socket.remoteAddress, begun: [], at: 0 };
     socket[PEER] = peer;
     open.add(peer);
     socket.once('close', () => {

@@ -33,6 +33,22 @@ test('importing the module adds no listener and leaves process.emit as it is; th
   t.deepEqual(await child(t, script).said(), { before: 0, same: true, after: true });
 });
 
+test('graceful-fs is not loaded for it, and stays what it is to others, whoever came first', async (t) => {
+  for (const first of [false, true]) {
+    const script = `
+      const { createRequire } = await import('node:module');
+      const require = createRequire(createRequire(process.env.PIDFILE_MODULE).resolve('proper-lockfile'));
+      const theirs = ${first} ? require('graceful-fs') : undefined;
+      const { preload } = await import(process.env.PIDFILE_MODULE);
+      await preload();
+      const loaded = Object.keys(require.cache).some((path) => path.includes('graceful-fs'));
+      const real = require('graceful-fs');
+      process.send({ loaded, real: typeof real.gracefulify, same: theirs === undefined || theirs === real });
+    `;
+    t.deepEqual(await child(t, script).said(), { loaded: first, real: 'function', same: true });
+  }
+});
+
 for (const when of ['before', 'after']) {
   test(`every signal still reaches our listeners, installed ${when} proper-lockfile is loaded, and ends nothing`, async (t) => {
     const script = `
