@@ -7,7 +7,7 @@ import { Sink } from './sink.js';
 import { say } from './stderr.js';
 import { openSyslog, type Syslog, severityOf } from './syslog.js';
 import { textOf } from './terminal.js';
-import { LEVELS, writer } from './writer.js';
+import { assureWriter, LEVELS, loadInTurns, writer } from './writer.js';
 
 export interface Bindings {
   readonly role: 'master' | 'worker' | 'launcher';
@@ -135,6 +135,18 @@ export class Log {
       sink.write(text === undefined ? line : text(line));
       syslog?.send(severityOf(line), line);
     });
+  }
+
+  /** Throws when what a line needs is not there, or may not be read. */
+  assure(): void {
+    assureWriter();
+  }
+
+  /** What a line needs is loaded from now on, for a process that has others to serve meanwhile. Rejects when it cannot be. */
+  async prepareInTurns(): Promise<void> {
+    if (this.#writer !== undefined) return;
+    await loadInTurns();
+    this.prepare();
   }
 
   #write(level: LogLevel, event: Event | null, msg: string, fields: Fields | undefined): void {

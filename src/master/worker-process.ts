@@ -1,12 +1,14 @@
 /** One worker as its master sees it (master): started, told, watched and, when it does not answer, ended. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import { Channel } from '../channel/channel.js';
-import { type Boot, DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
+import { type Boot, DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker, WORKER_FDS } from '../channel/worker-messages.js';
 import { messageOf } from '../errors.js';
 import { assureDescriptors } from '../sys/descriptors.js';
+import { armGuard, createGuard } from '../sys/guard.js';
 
 export type WorkerState = 'booting' | 'ready' | 'accepting' | 'draining' | 'gone';
 
@@ -33,7 +35,8 @@ export interface WorkerListener {
 }
 
 export interface WorkerOrder {
-  readonly boot: Boot;
+  /** But for its guard. */
+  readonly boot: Omit<Boot, 'guard'>;
   readonly command: readonly [string, ...string[]];
   readonly env: NodeJS.ProcessEnv;
   /** The reading end of the generation's lease. */
@@ -79,12 +82,15 @@ export class WorkerProcess {
     this.#listener = listener;
     this.slot = order.boot.slot;
     this.#deadline = this.startedAt + order.bootTimeout;
+    const guard = createGuard(order.lease);
     try {
-      this.#process = start(order);
+      this.#process = start(order, guard);
     } catch (error) {
+      if (guard !== undefined) closeSync(guard);
       this.#cannotStart(messageOf(error));
       return;
     }
+    const guarded = guard !== undefined && armGuard(guard, this.pid);
     this.#process.once('error', (error) => this.#cannotStart(error.message));
     this.#process.once('exit', (code, signal) => this.#exited(code, signal));
     if (this.#process.pid === undefined) return;
@@ -101,7 +107,7 @@ export class WorkerProcess {
         this.#settle();
       },
     });
-    this.#channel.send(order.boot);
+    this.#channel.send({ ...order.boot, guard: guarded ? WORKER_FDS.listeners + order.listeners.length : null });
   }
 
   get pid(): number {
@@ -275,7 +281,8 @@ export class WorkerProcess {
 const DESCRIPTORS = 10;
 
 /** Throws when the system refuses to start it. */
-function start({ command: [file, ...args], boot, env, lease, listeners, output }: WorkerOrder): ChildProcess {
+function start({ command: [file, ...args], boot, env, lease, listeners, output }: WorkerOrder, guard: number | undefined): ChildProcess {
   assureDescriptors(DESCRIPTORS);
-  return spawn(file, args, { cwd: boot.cwd, env, stdio: ['ignore', output, output, 'pipe', lease, 'pipe', ...listeners] });
+  const last = guard === undefined ? [] : [guard];
+  return spawn(file, args, { cwd: boot.cwd, env, stdio: ['ignore', output, output, 'pipe', lease, 'pipe', ...listeners, ...last] });
 }

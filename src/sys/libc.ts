@@ -207,14 +207,17 @@ function idBehindTwoPointers(entry: unknown): number | undefined {
 
 /** Mark a descriptor so that no process started later inherits it by accident. fcntl(2), FD_CLOEXEC. */
 export function setCloseOnExec(fd: number): void {
-  const flags = check(f.fcntl(fd, F_GETFD), 'fcntl');
-  check(f.fcntl(fd, F_SETFD, 'int', flags | FD_CLOEXEC), 'fcntl');
+  control(fd, F_SETFD, control(fd, F_GETFD) | FD_CLOEXEC);
 }
 
 /** Reads of this open file description return EAGAIN instead of waiting, for every holder. fcntl(2), O_NONBLOCK. */
 export function setNonBlocking(fd: number): void {
-  const flags = check(f.fcntl(fd, F_GETFL), 'fcntl');
-  check(f.fcntl(fd, F_SETFL, 'int', flags | C.O_NONBLOCK), 'fcntl');
+  control(fd, F_SETFL, control(fd, F_GETFL) | C.O_NONBLOCK);
+}
+
+/** What a command of fcntl(2) answers; its argument is a number. */
+export function control(fd: number, command: number, argument = 0): number {
+  return check(f.fcntl(fd, command, 'int', argument), 'fcntl');
 }
 
 /** Lock the file for as long as this open file description lives. False when somebody else holds the lock. flock(2). */
@@ -242,7 +245,7 @@ export function pipe(): { readonly reading: number; readonly writing: number } {
 
 /** Another descriptor for the same open file, close-on-exec. Throws EMFILE, EBADF. fcntl(2), F_DUPFD_CLOEXEC. */
 export function duplicate(fd: number): number {
-  return check(f.fcntl(fd, C.F_DUPFD_CLOEXEC, 'int', 0), 'fcntl');
+  return control(fd, C.F_DUPFD_CLOEXEC);
 }
 
 /** Make `to` a copy of `from` that an exec keeps. dup2(2). */
