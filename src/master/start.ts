@@ -13,15 +13,19 @@ import type { Settings } from '../settings/index.js';
 import { duplicateOnto, isConnected, newGroup, pointStreamsAt, setCloseOnExec } from '../sys/libc.js';
 import { missingOn } from '../sys/platform.js';
 import type { Command } from './command.js';
+import type { Forerunners } from './forerunners.js';
+import { type Handed, takeHandedOver } from './handed.js';
 import { KeeperLink } from './keeper-link.js';
 import { Master } from './master.js';
 import type { Origin } from './origin.js';
 import { Predecessor } from './predecessor.js';
 import type { MasterSignal } from './signals.js';
 
-/** What one generation leaves for the next in the environment. Gone from it as soon as it is read. */
-const HANDED = ['HOLDFAST_HANDOVER', 'HOLDFAST_FDS', 'HOLDFAST_PREDECESSOR', 'HOLDFAST_KEEPER', 'HOLDFAST_DAEMON'] as const;
-type Handed = Readonly<Partial<Record<(typeof HANDED)[number], string>>>;
+/** What there was before this master, for a daemon and for a candidate. */
+export interface Beginning {
+  readonly launcher?: Daemon | undefined;
+  readonly forerunners?: Forerunners | undefined;
+}
 
 /** Resolves with the exit status when this generation has left. Throws HoldfastError before it has begun. */
 export async function startMaster(
@@ -29,7 +33,7 @@ export async function startMaster(
   asked: Settings,
   version: string,
   deliver: (listener: (signal: MasterSignal) => void) => void,
-  launcher?: Daemon,
+  { launcher, forerunners }: Beginning,
 ): Promise<number> {
   const { command, handed } = takeHandedOver(read);
   refuseUndecided(asked, command.env);
@@ -59,7 +63,6 @@ export async function startMaster(
   if (settings.daemon) log.follow(pointStreamsAt);
   const missing = missingOn();
   if (missing !== undefined) log.warning(null, missing);
-  privileges?.warnOfOthers(command, settings, identity, log);
   process.title = `holdfast: master [${name}] gen ${generation}`;
   return new Promise((departed) => {
     let master: Master | undefined;
@@ -77,6 +80,8 @@ export async function startMaster(
       succession: before?.succession ?? createSuccession(),
       keeper,
       launcher,
+      forerunners,
+      warn: () => privileges?.warnOfOthers(command, settings, identity, log),
       before: before?.origin,
     };
     master = new Master(origin, departed);
@@ -98,18 +103,6 @@ function refuseUndecided({ upgrade }: Settings, env: NodeJS.ProcessEnv): void {
 async function ifPrivileged({ user, group }: Settings) {
   if (process.geteuid?.() !== 0 && user === undefined && group === undefined) return undefined;
   return import('./identity.js');
-}
-
-function takeHandedOver({ argv, directory, env }: Command): { readonly command: Command; readonly handed: Handed } {
-  const handed: Record<string, string> = {};
-  const rest = { ...env };
-  for (const name of HANDED) {
-    const value = rest[name];
-    if (value !== undefined) handed[name] = value;
-    delete rest[name];
-    delete process.env[name];
-  }
-  return { command: { argv, directory, env: rest }, handed };
 }
 
 interface Before {

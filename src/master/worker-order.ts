@@ -1,16 +1,12 @@
 /** What it takes to start one worker (master). */
-import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { AccessOrder } from '../channel/worker-messages.js';
 import type { Listener } from '../listeners/index.js';
 import type { Settings } from '../settings/index.js';
-import type { Command } from './command.js';
 import type { Origin } from './origin.js';
 import type { Release } from './release.js';
+import { workerStart } from './worker-command.js';
 import type { WorkerOrder } from './worker-process.js';
 
-const ENTRY = fileURLToPath(new URL('../start/worker.cjs', import.meta.url));
 /** A worker says that it lives four times in --timeout, and never more often than this. Milliseconds. */
 const HEARTBEATS = 4;
 const SHORTEST_HEARTBEAT = 100;
@@ -44,11 +40,15 @@ export function workerOrder(origin: Origin, release: Release, slot: number, list
       access: accessOrder(settings),
       captureOutput: settings.captureOutput || settings.daemon,
     },
-    command: [process.execPath, ...process.execArgv, entry(command)],
-    env: { ...command.env, PWD: release.cwd, HOLDFAST_WORKER: String(slot), HOLDFAST_GENERATION: String(generation) },
-    lease: origin.lease.reading,
-    listeners: listeners.map((listener) => listener.fd),
-    output: settings.captureOutput || settings.daemon ? origin.log.descriptor : 'inherit',
+    start: workerStart({
+      command,
+      release,
+      slot,
+      generation,
+      lease: origin.lease.reading,
+      listeners: listeners.map((listener) => listener.fd),
+      output: settings.captureOutput || settings.daemon ? origin.log.descriptor : 'inherit',
+    }),
     bootTimeout: settings.bootTimeout * 1000,
     timeout,
   };
@@ -62,18 +62,4 @@ function ownLimit(requests: number, jitter: number): number {
 function accessOrder({ accessLogfile, accessLogformat: format, syslog }: Settings): AccessOrder | null {
   if (accessLogfile === undefined && syslog?.access !== true) return null;
   return { file: accessLogfile ?? null, format };
-}
-
-/** Our own files may have been deleted with their release; then those that the command line leads to now have to do. */
-function entry({ argv, directory }: Command): string {
-  if (existsSync(ENTRY)) return ENTRY;
-  for (const word of argv.slice(1)) {
-    try {
-      const other = join(dirname(realpathSync(resolve(directory, word))), '..', 'dist', 'start', 'worker.cjs');
-      if (existsSync(other)) return other;
-    } catch {
-      // That word was no path.
-    }
-  }
-  return ENTRY;
 }

@@ -1,14 +1,14 @@
 /** One worker as its master sees it (master): started, told, watched and, when it does not answer, ended. */
-import { type ChildProcess, spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import { Channel } from '../channel/channel.js';
-import { type Boot, DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker, WORKER_FDS } from '../channel/worker-messages.js';
+import { type Boot, DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
 import { messageOf } from '../errors.js';
-import { assureDescriptors } from '../sys/descriptors.js';
-import { armGuard, createGuard } from '../sys/guard.js';
+import { killAtEnd } from '../sys/libc.js';
+import { guardAt, type StartedWorker, socketsOf, startWorker, type WorkerStart } from './worker-start.js';
 
 export type WorkerState = 'booting' | 'ready' | 'accepting' | 'draining' | 'gone';
 
@@ -37,13 +37,9 @@ export interface WorkerListener {
 export interface WorkerOrder {
   /** But for its guard. */
   readonly boot: Omit<Boot, 'guard'>;
-  readonly command: readonly [string, ...string[]];
-  readonly env: NodeJS.ProcessEnv;
-  /** The reading end of the generation's lease. */
-  readonly lease: number;
-  readonly listeners: readonly number[];
-  /** Its standard streams. */
-  readonly output: number | 'inherit';
+  readonly start: WorkerStart;
+  /** If it was started like this already. */
+  readonly started?: StartedWorker | undefined;
   /** Milliseconds from start to *ready*, and of silence (0: for ever). */
   readonly bootTimeout: number;
   readonly timeout: number;
@@ -82,24 +78,24 @@ export class WorkerProcess {
     this.#listener = listener;
     this.slot = order.boot.slot;
     this.#deadline = this.startedAt + order.bootTimeout;
-    const guard = createGuard(order.lease);
+    let guard: number | undefined;
     try {
-      this.#process = start(order, guard);
+      ({ process: this.#process, guard } = order.started ?? startWorker(order.start));
     } catch (error) {
-      if (guard !== undefined) closeSync(guard);
       this.#cannotStart(messageOf(error));
       return;
     }
-    const guarded = guard !== undefined && armGuard(guard, this.pid);
+    const guarded = guard !== undefined && armed(guard, this.pid);
     this.#process.once('error', (error) => this.#cannotStart(error.message));
     this.#process.once('exit', (code, signal) => this.#exited(code, signal));
     if (this.#process.pid === undefined) return;
-    this.#abort = this.#process.stdio.at(5) as Socket;
+    const { channel, abort } = socketsOf(this.#process);
+    this.#abort = abort;
     this.#abort.on('error', () => {});
     this.#abort.on('data', (chunk: Buffer) => {
       if (this.#stack.length < STACK_LIMIT) this.#stack += chunk.toString();
     });
-    this.#channel = new Channel<FromWorker, ToWorker>(this.#process.stdio.at(3) as Socket, FROM_WORKER, {
+    this.#channel = new Channel<FromWorker, ToWorker>(channel, FROM_WORKER, {
       message: (message) => this.#hear(message),
       end: (how) => {
         // A worker that writes garbage was taken over, or is another program: it can do no harm but must not stay.
@@ -107,7 +103,7 @@ export class WorkerProcess {
         this.#settle();
       },
     });
-    this.#channel.send({ ...order.boot, guard: guarded ? WORKER_FDS.listeners + order.listeners.length : null });
+    this.#channel.send({ ...order.boot, guard: guarded ? guardAt(order.start) : null });
   }
 
   get pid(): number {
@@ -277,12 +273,14 @@ export class WorkerProcess {
   }
 }
 
-/** Its channel, its pipe, and what a spawn takes for itself. */
-const DESCRIPTORS = 10;
-
-/** Throws when the system refuses to start it. */
-function start({ command: [file, ...args], boot, env, lease, listeners, output }: WorkerOrder, guard: number | undefined): ChildProcess {
-  assureDescriptors(DESCRIPTORS);
-  const last = guard === undefined ? [] : [guard];
-  return spawn(file, args, { cwd: boot.cwd, env, stdio: ['ignore', output, output, 'pipe', lease, 'pipe', ...listeners, ...last] });
+/** False where the kernel refuses; then the worker has to see to it itself. Our copy of its guard is closed. */
+function armed(guard: number, pid: number): boolean {
+  try {
+    killAtEnd(guard, pid);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    closeSync(guard);
+  }
 }

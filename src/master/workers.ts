@@ -105,6 +105,7 @@ export class Workers {
     });
     if (before !== undefined) this.#forget(before);
     this.#current.resize(this.#wanted);
+    this.#origin.forerunners?.dismiss();
   }
 
   /** The workers that were drained, from the release that they ran; ends in `accepting`, also where none were. */
@@ -258,7 +259,8 @@ export class Workers {
   }
 
   #order(slot: number, pinned: Release): WorkerOrder {
-    return workerOrder(this.#origin, this.#stillThere(pinned), slot, this.#listeners?.all ?? []);
+    const order = workerOrder(this.#origin, this.#stillThere(pinned), slot, this.#listeners?.all ?? []);
+    return { ...order, started: this.#origin.forerunners?.take(order.start) };
   }
 
   /** A generation runs one release; only if its files are gone are those looked for that the path as typed leads to now. */

@@ -94,6 +94,8 @@ export class Worker {
   async #boot(boot: Boot): Promise<void> {
     process.title = `holdfast: worker [${boot.name}] gen ${boot.generation} slot ${boot.slot}`;
     this.#told = true;
+    // It may have been started before that was known.
+    process.env['HOLDFAST_GENERATION'] = String(boot.generation);
     if (typeof boot.guard === 'number') this.#guard = boot.guard;
     else this.#watch();
     if (boot.identity !== null) (await import('./become.js')).become(boot.identity, boot);
