@@ -21,6 +21,8 @@ import { startWatchdog, type Watchdog } from './watchdog.js';
 const UNREADY_LIMIT = 1_000;
 /** A worker that is ready and waits longer than this to accept has its watchdog meanwhile. Milliseconds. */
 const WATCHED_AFTER = 1_000;
+/** What it takes to hand over, generously: only then is loaded what nobody has needed so far. Milliseconds. */
+const PREPARED_AFTER = 100;
 /** Characters of what an app says when it fails. */
 const LONGEST = 8_000;
 /** What a substitute may take until it accepts. Milliseconds. */
@@ -157,8 +159,8 @@ export class Worker {
         pointless: (what) => log.warning(null, what),
       },
     );
-    // Not before: it takes longer than the start of a small app, and nobody waits for what it is needed for.
-    log.prepareInTurns().catch((error: unknown) => this.#fail(error));
+    // Not before, for it takes as long as the start of a small app. Whoever has something to say sooner loads it then.
+    setTimeout(() => log.prepareInTurns().catch((error: unknown) => this.#fail(error)), PREPARED_AFTER).unref();
   }
 
   /** With --reuse-port: a sibling's listeners, for as long as it has no worker. */
