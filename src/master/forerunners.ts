@@ -3,6 +3,7 @@
  * yet, and touch nothing: they become workers when some are wanted that would have been started in just this way. One whose channel ends before,
  * because its master is gone, leaves.
  */
+import type { ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { isDeepStrictEqual } from 'node:util';
@@ -22,11 +23,12 @@ export class Forerunners {
   readonly #waiting = new Set<Forerunner>();
 
   /** `errors`: the descriptor of their standard error. Throws when the system refuses to start one. */
-  add(start: WorkerStart, errors: number): void {
+  add(start: WorkerStart, errors: number): ChildProcess {
     const forerunner = { ...startWorker(start, errors), start };
     const { channel, abort } = socketsOf(forerunner.process);
     for (const each of [forerunner.process, channel, abort]) each?.on('error', () => {});
     this.#waiting.add(forerunner);
+    return forerunner.process;
   }
 
   /** One that was started like this and lives, if there is one. */

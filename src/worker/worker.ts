@@ -160,7 +160,7 @@ export class Worker {
       },
     );
     // Not before, for it takes as long as the start of a small app. Whoever has something to say sooner loads it then.
-    setTimeout(() => log.prepareInTurns().catch((error: unknown) => this.#fail(error)), PREPARED_AFTER).unref();
+    setTimeout(() => void log.prepareInTurns(), PREPARED_AFTER).unref();
   }
 
   /** With --reuse-port: a sibling's listeners, for as long as it has no worker. */
