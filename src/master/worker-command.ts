@@ -18,8 +18,11 @@ interface Place extends Pick<WorkerStart, 'lease' | 'listeners' | 'output'> {
 
 /** How a process is started that is to be a worker. */
 export function workerStart({ command, release, slot, generation, ...inherited }: Place): WorkerStart {
+  const script = entry(command);
   return {
-    command: [process.execPath, ...process.execArgv, entry(command)],
+    command: [process.execPath, ...process.execArgv, script],
+    // One of another release may not know that it has to close it.
+    guarded: script === ENTRY,
     cwd: release.cwd,
     env: {
       ...command.env,

@@ -9,6 +9,8 @@ import { createGuard } from '../sys/guard.js';
 /** What a process of ours is started from: it becomes a worker when it is told what to be. */
 export interface WorkerStart {
   readonly command: readonly [string, ...string[]];
+  /** Whether the kernel is to kill it when its lease ends before it has a watchdog. */
+  readonly guarded: boolean;
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   /** The reading end of the generation's lease. */
@@ -28,9 +30,12 @@ export interface StartedWorker {
 const DESCRIPTORS = 10;
 
 /** Throws when the system refuses to start it. `errors`: another descriptor for its standard error. */
-export function startWorker({ command: [file, ...args], cwd, env, lease, listeners, output }: WorkerStart, errors = output): StartedWorker {
+export function startWorker(
+  { command: [file, ...args], guarded, cwd, env, lease, listeners, output }: WorkerStart,
+  errors = output,
+): StartedWorker {
   assureDescriptors(DESCRIPTORS);
-  const guard = createGuard(lease);
+  const guard = guarded ? createGuard(lease) : undefined;
   const last = guard === undefined ? [] : [guard];
   try {
     return {

@@ -14,6 +14,7 @@ function ahead(t: ExecutionContext, script = UNTOLD): { forerunners: Forerunners
   const { reading, writing } = pipe();
   const start: WorkerStart = {
     command: [process.execPath, '-e', script],
+    guarded: true,
     cwd: '/',
     env: { HOLDFAST_WORKER: '1' },
     lease: reading,
@@ -42,6 +43,7 @@ test('one that was started in just this way is taken, and once; its generation i
 const others: Readonly<Record<string, Partial<WorkerStart>>> = {
   command: { command: [process.execPath, '-e', '1'] },
   directory: { cwd: '/tmp' },
+  guard: { guarded: false },
   slot: { env: { HOLDFAST_WORKER: '2' } },
   variable: { env: { HOLDFAST_WORKER: '1', PATH: '/' } },
   lease: { lease: 99 },
