@@ -73,11 +73,18 @@ test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) 
 
 test('the workers of a new generation were started before their master knew which one it is, and tell the app', async (t) => {
   const app = join(tempDir(t), 'app.mjs');
-  writeFileSync(app, 'export default (_req, res) => res.end(process.env.HOLDFAST_GENERATION);');
-  const holdfast = await startHoldfast(t, { app, args: ['-w', '2'] });
+  writeFileSync(
+    app,
+    `import { writeSync } from 'node:fs';
+     const said = 'an app of generation ' + process.env.HOLDFAST_GENERATION;
+     writeSync(2, said + '\\n');
+     export default (_req, res) => res.end(said);`,
+  );
+  const holdfast = await startHoldfast(t, { app, args: ['-w', '2'], allowErrors: [/^an app of generation/] });
   t.is((await holdfast.upgrade()).event, 'upgrade.done');
   await waitFor(() => holdfast.processes().length === 3, 20_000, 'the new generation alone');
-  t.is((await ask(holdfast.target)).body, '2');
+  t.is((await ask(holdfast.target)).body, 'an app of generation 2');
+  t.is(holdfast.stderr.match(/^an app of generation 2$/gm)?.length, 2, "their standard error is the operator's");
   // As many are sent ahead as there are processors; and none is left over.
   const ahead = holdfast.workers(2).filter(({ pid }) => !environmentOf(pid).has('HOLDFAST_GENERATION'));
   t.is(ahead.length, Math.min(2, availableParallelism()));
