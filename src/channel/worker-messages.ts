@@ -45,6 +45,11 @@ export interface Boot {
   readonly access?: AccessOrder | null;
   /** Its standard streams are the log's descriptor, and follow it. */
   readonly captureOutput?: boolean;
+  /**
+   * The descriptor for as long as which the kernel kills this worker when its lease ends; to be closed when its own watchdog is there.
+   * Null, or not there from a release that has none: the watchdog comes first.
+   */
+  readonly guard?: number | null;
 }
 
 export type ToWorker =

@@ -45,13 +45,16 @@ function blocksUsr1(): boolean {
 
 /** A re-exec is there already. */
 function wantsBackground(settings: Settings): boolean {
-  return settings.daemon && process.env['HOLDFAST_HANDOVER'] === undefined;
+  return settings.daemon && !isCandidate();
+}
+
+function isCandidate(): boolean {
+  return process.env['HOLDFAST_HANDOVER'] !== undefined;
 }
 
 /** Where somebody relies on the first process, and not below a keeper or in the place of another master already. */
 function wantsKeeper(settings: Settings): boolean {
-  const { HOLDFAST_KEEPER: kept, HOLDFAST_HANDOVER: handedOver } = process.env;
-  if (kept !== undefined || handedOver !== undefined) return false;
+  if (process.env['HOLDFAST_KEEPER'] !== undefined || isCandidate()) return false;
   // By number: process.stdin would be made, and begin to read, by being asked.
   return isWatched(settings) || [0, 1, 2].some((fd) => isatty(fd));
 }
@@ -81,8 +84,10 @@ async function master(command: Command, settings: Settings, deliver: typeof deli
   // Before its packages are loaded: looking for their files is what V8 finds hot.
   optimiseNothing();
   try {
+    // First of all, for to load a master takes as long as it takes their Node to start.
+    const forerunners = isCandidate() ? (await import('../master/forerunners.js')).sendAhead(command, settings) : undefined;
     const { startMaster } = await import('../master/start.js').catch(explainMissingBinary);
-    return await startMaster(command, settings, version(), deliver, launcher);
+    return await startMaster(command, settings, version(), deliver, { launcher, forerunners });
   } catch (error) {
     // Its standard error is the launcher's still, and so the line needs nobody to pass it on.
     launcher?.failed(statusOf(error));

@@ -1,5 +1,6 @@
 /** The log: one line per thing that happened, JSON or, on a terminal, text (any role). */
 import { isatty } from 'node:tty';
+import { messageOf } from '../errors.js';
 import type { LogLevel, SyslogSettings } from '../settings/index.js';
 import type { Event } from './events.js';
 import type { Opener } from './log-file.js';
@@ -7,7 +8,7 @@ import { Sink } from './sink.js';
 import { say } from './stderr.js';
 import { openSyslog, type Syslog, severityOf } from './syslog.js';
 import { textOf } from './terminal.js';
-import { LEVELS, writer } from './writer.js';
+import { assureWriter, LEVELS, loadInTurns, writer } from './writer.js';
 
 export interface Bindings {
   readonly role: 'master' | 'worker' | 'launcher';
@@ -55,6 +56,7 @@ export class Log {
   readonly #target: Target;
   readonly #bindings: object;
   #writer: ReturnType<typeof writer> | undefined;
+  #assured = false;
 
   constructor(target: Target, bindings: object) {
     this.#target = target;
@@ -137,9 +139,34 @@ export class Log {
     });
   }
 
+  /** Throws when what a line needs is not there, or may not be read. Should that change before it is loaded, lines go to the standard error. */
+  assure(): void {
+    assureWriter();
+    this.#assured = true;
+  }
+
+  /** What a line needs is loaded from now on, for a process that has others to serve meanwhile. */
+  async prepareInTurns(): Promise<void> {
+    if (this.#writer !== undefined) return;
+    await loadInTurns();
+    this.#prepared();
+  }
+
+  /** What stands against it, where it was assured. */
+  #prepared(): string | undefined {
+    try {
+      this.prepare();
+      return undefined;
+    } catch (error) {
+      if (!this.#assured) throw error;
+      return messageOf(error).split('\n', 1)[0];
+    }
+  }
+
   #write(level: LogLevel, event: Event | null, msg: string, fields: Fields | undefined): void {
     if (LEVELS[level] < LEVELS[this.#target.level]) return;
-    this.prepare();
+    const failure = this.#prepared();
+    if (failure !== undefined) return say(`holdfast: ${msg} (not in the log: ${failure})\n`);
     this.#writer?.[level](event === null ? { ...fields } : { event, ...fields }, msg);
   }
 }

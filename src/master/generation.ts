@@ -111,6 +111,7 @@ export class Generation {
     const { generation, settings } = this.origin;
     const part = this.predecessor === undefined ? 'starting' : 'candidate of';
     this.log.info('master.start', `${part} generation ${generation}`, { app: settings.app, workers: this.workers.wanted });
+    this.origin.warn();
   }
 
   /** Once in a master's life. */

@@ -6,25 +6,9 @@ import { decodeListeners, inheritListener, type Listener } from '../listeners/in
 import { setCloseOnExec } from '../sys/descriptors.js';
 import { newGroup } from '../sys/process-group.js';
 import { isConnected } from '../sys/sockets.js';
-import type { Command } from './command.js';
+import type { Handed } from './handed.js';
 import type { Origin } from './origin.js';
 import { Predecessor } from './predecessor.js';
-
-/** What one generation leaves for the next in the environment. Gone from it as soon as it is read. */
-const HANDED = ['HOLDFAST_HANDOVER', 'HOLDFAST_FDS', 'HOLDFAST_PREDECESSOR', 'HOLDFAST_KEEPER', 'HOLDFAST_DAEMON'] as const;
-type Handed = Readonly<Partial<Record<(typeof HANDED)[number], string>>>;
-
-export function takeHandedOver({ argv, directory, env }: Command): { readonly command: Command; readonly handed: Handed } {
-  const handed: Record<string, string> = {};
-  const rest = { ...env };
-  for (const name of HANDED) {
-    const value = rest[name];
-    if (value !== undefined) handed[name] = value;
-    delete rest[name];
-    delete process.env[name];
-  }
-  return { command: { argv, directory, env: rest }, handed };
-}
 
 interface Before {
   readonly generation: number;

@@ -7,6 +7,7 @@ import type { Log } from '../log/log.js';
 import type { Identity } from '../privileges/index.js';
 import type { Settings } from '../settings/index.js';
 import type { Command } from './command.js';
+import type { Forerunners } from './forerunners.js';
 import type { KeeperLink } from './keeper-link.js';
 import type { Predecessor } from './predecessor.js';
 
@@ -27,6 +28,10 @@ export interface Origin {
   readonly keeper: KeeperLink | undefined;
   /** The command that waits for a first generation that is a daemon. */
   readonly launcher: Daemon | undefined;
+  /** Of its workers, those whose Node was started before anything else. */
+  readonly forerunners: Forerunners | undefined;
+  /** Says what an operator should know of how this master was started. To be called when the workers are on their way, for it looks at many files. */
+  readonly warn: () => void;
   /** None for the first generation. */
   readonly before:
     | {

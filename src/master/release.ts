@@ -2,7 +2,9 @@
 import { accessSync, constants, existsSync, realpathSync, statSync } from 'node:fs';
 import { isAbsolute, resolve } from 'node:path';
 import { EXIT, HoldfastError } from '../errors.js';
-import type { Origin } from './origin.js';
+import type { Log } from '../log/log.js';
+import type { Settings } from '../settings/index.js';
+import type { Command } from './command.js';
 
 export interface Release {
   /** The physical working directory of the workers. */
@@ -11,13 +13,19 @@ export interface Release {
   readonly app: string;
 }
 
+/** What leads to a release. */
+interface Path {
+  readonly settings: Pick<Settings, 'app' | 'chdir'>;
+  readonly command: Pick<Command, 'directory'>;
+}
+
 /** Where the command line leads to now. Throws HoldfastError, exit 4: there is no such directory, or it may not be entered. */
-export function currentRelease({ settings, command }: Origin): Release {
+export function currentRelease({ settings, command }: Path): Release {
   return resolveRelease(settings.app, command.directory, settings.chdir);
 }
 
 /** A generation runs one release; only if its files are gone are those looked for that the path as typed leads to now. */
-export function pinnedOrOther(pinned: Release, origin: Origin): Release {
+export function pinnedOrOther(pinned: Release, origin: Path & { readonly log: Log }): Release {
   if (isThere(pinned)) return pinned;
   try {
     const other = currentRelease(origin);

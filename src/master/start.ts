@@ -13,11 +13,19 @@ import { duplicateOnto, pointStreamsAt } from '../sys/descriptors.js';
 import { missingOn } from '../sys/platform.js';
 import { isConnected } from '../sys/sockets.js';
 import type { Command } from './command.js';
-import { meetPredecessor, numberIn, takeHandedOver } from './handover.js';
+import type { Forerunners } from './forerunners.js';
+import { takeHandedOver } from './handed.js';
+import { meetPredecessor, numberIn } from './handover.js';
 import { KeeperLink } from './keeper-link.js';
 import { Master } from './master.js';
 import type { Origin } from './origin.js';
 import type { MasterSignal } from './signals.js';
+
+/** What there was before this master, for a daemon and for a candidate. */
+export interface Beginning {
+  readonly launcher?: Daemon | undefined;
+  readonly forerunners?: Forerunners | undefined;
+}
 
 /** Resolves with the exit status when this generation has left. Throws HoldfastError before it has begun. */
 export async function startMaster(
@@ -25,7 +33,7 @@ export async function startMaster(
   asked: Settings,
   version: string,
   deliver: (listener: (signal: MasterSignal) => void) => void,
-  launcher?: Daemon,
+  { launcher, forerunners }: Beginning,
 ): Promise<number> {
   const { command, handed } = takeHandedOver(read);
   refuseUndecided(asked, command.env);
@@ -46,7 +54,6 @@ export async function startMaster(
   if (settings.daemon) log.follow(pointStreamsAt);
   const missing = missingOn();
   if (missing !== undefined) log.warning(null, missing);
-  privileges?.warnOfOthers(command, settings, identity, log);
   process.title = `holdfast: master [${name}] gen ${generation}`;
   return new Promise((departed) => {
     let master: Master | undefined;
@@ -63,6 +70,8 @@ export async function startMaster(
       succession: before?.succession ?? createSuccession(),
       keeper,
       launcher,
+      forerunners,
+      warn: () => privileges?.warnOfOthers(command, settings, identity, log),
       before: before?.origin,
     };
     master = new Master(origin, departed);

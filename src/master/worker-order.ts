@@ -1,31 +1,23 @@
 /** What it takes to start one worker (master). */
-import { existsSync, realpathSync } from 'node:fs';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import type { AccessOrder, Boot } from '../channel/worker-messages.js';
 import type { Listener } from '../listeners/index.js';
 import type { Settings } from '../settings/index.js';
 import { hasTerminal } from '../sys/controlling-terminal.js';
-import type { Command } from './command.js';
 import type { Origin } from './origin.js';
 import type { Release } from './release.js';
+import { workerStart } from './worker-command.js';
+import type { StartedWorker, WorkerStart } from './worker-start.js';
 
-const ENTRY = fileURLToPath(new URL('../start/worker.cjs', import.meta.url));
 /** A worker says that it lives four times in --timeout, and never more often than this. Milliseconds. */
 const HEARTBEATS = 4;
 const SHORTEST_HEARTBEAT = 100;
 
 export interface WorkerOrder {
-  readonly boot: Boot;
-  readonly command: readonly [string, ...string[]];
-  readonly env: NodeJS.ProcessEnv;
-  /** The reading end of the generation's lease. */
-  readonly lease: number;
-  readonly listeners: readonly number[];
-  /** Whether it leads a session of its own, which has no terminal. */
-  readonly ownSession: boolean;
-  /** Its standard streams. */
-  readonly output: number | 'inherit';
+  /** But for its guard. */
+  readonly boot: Omit<Boot, 'guard'>;
+  readonly start: WorkerStart;
+  /** If it was started like this already. */
+  readonly started?: StartedWorker | undefined;
   /** Milliseconds from start to *ready*, and of silence (0: for ever). */
   readonly bootTimeout: number;
   readonly timeout: number;
@@ -60,13 +52,17 @@ export function workerOrder(origin: Origin, release: Release, slot: number, list
       access: accessOrder(settings),
       captureOutput: settings.captureOutput || settings.daemon,
     },
-    command: [process.execPath, ...process.execArgv, entry(command)],
-    env: { ...command.env, PWD: release.cwd, HOLDFAST_WORKER: String(slot), HOLDFAST_GENERATION: String(generation) },
-    lease: origin.lease.reading,
-    listeners: listeners.map((listener) => listener.fd),
-    // In ours, whoever runs as somebody else could type into root's shell. ioctl_tty(2), TIOCSTI
-    ownSession: origin.identity !== undefined && hasTerminal(),
-    output: settings.captureOutput || settings.daemon ? origin.log.descriptor : 'inherit',
+    start: workerStart({
+      command,
+      release,
+      slot,
+      generation,
+      lease: origin.lease.reading,
+      listeners: listeners.map((listener) => listener.fd),
+      // In ours, whoever runs as somebody else could type into root's shell. ioctl_tty(2), TIOCSTI
+      ownSession: origin.identity !== undefined && hasTerminal(),
+      output: settings.captureOutput || settings.daemon ? origin.log.descriptor : 'inherit',
+    }),
     bootTimeout: settings.bootTimeout * 1000,
     timeout,
   };
@@ -80,18 +76,4 @@ function ownLimit(requests: number, jitter: number): number {
 function accessOrder({ accessLogfile, accessLogformat: format, syslog }: Settings): AccessOrder | null {
   if (accessLogfile === undefined && syslog?.access !== true) return null;
   return { file: accessLogfile ?? null, format };
-}
-
-/** Our own files may have been deleted with their release; then those that the command line leads to now have to do. */
-function entry({ argv, directory }: Command): string {
-  if (existsSync(ENTRY)) return ENTRY;
-  for (const word of argv.slice(1)) {
-    try {
-      const other = join(dirname(realpathSync(resolve(directory, word))), '..', 'dist', 'start', 'worker.cjs');
-      if (existsSync(other)) return other;
-    } catch {
-      // That word was no path.
-    }
-  }
-  return ENTRY;
 }

@@ -1,15 +1,16 @@
 /** One worker as its master sees it (master): started, told, watched and, when it does not answer, ended. */
-import { type ChildProcess, spawn } from 'node:child_process';
-import type { Socket } from 'node:net';
+import type { ChildProcess } from 'node:child_process';
+import { closeSync } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { isDeepStrictEqual } from 'node:util';
 import { Channel } from '../channel/channel.js';
 import { DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
-import { assureDescriptors } from '../sys/descriptor-limit.js';
+import { killAtEnd } from '../sys/kill-at-end.js';
 import { spawnFailure } from '../sys/spawn-failure.js';
 import { WorkerAbort } from './worker-abort.js';
 import type { WorkerEnd, WorkerFailure } from './worker-end.js';
 import type { WorkerOrder } from './worker-order.js';
+import { guardAt, socketsOf, startWorker } from './worker-start.js';
 
 export type WorkerState = 'booting' | 'ready' | 'accepting' | 'draining' | 'gone';
 
@@ -52,17 +53,20 @@ export class WorkerProcess {
     this.#listener = listener;
     this.slot = order.boot.slot;
     this.#deadline = this.startedAt + order.bootTimeout;
+    let guard: number | undefined;
     try {
-      this.#process = start(order);
+      ({ process: this.#process, guard } = order.started ?? startWorker(order.start));
     } catch (error) {
       this.#cannotStart(error);
       return;
     }
+    const guarded = guard !== undefined && armed(guard, this.pid);
     this.#process.once('error', (error) => this.#cannotStart(error));
     this.#process.once('exit', (code, signal) => this.#exited(code, signal));
     if (this.#process.pid === undefined) return;
-    this.#abort = new WorkerAbort(this.#process.stdio.at(5) as Socket);
-    this.#channel = new Channel<FromWorker, ToWorker>(this.#process.stdio.at(3) as Socket, FROM_WORKER, {
+    const { channel, abort } = socketsOf(this.#process);
+    this.#abort = new WorkerAbort(abort);
+    this.#channel = new Channel<FromWorker, ToWorker>(channel, FROM_WORKER, {
       message: (message) => this.#hear(message),
       end: (how) => {
         // A worker that writes garbage was taken over, or is another program: it can do no harm but must not stay.
@@ -70,7 +74,7 @@ export class WorkerProcess {
         this.#settle();
       },
     });
-    this.#channel.send(order.boot);
+    this.#channel.send({ ...order.boot, guard: guarded ? guardAt(order.start) : null });
   }
 
   get pid(): number {
@@ -237,16 +241,14 @@ export class WorkerProcess {
   }
 }
 
-/** Its channel, its pipe, and what a spawn takes for itself. */
-const DESCRIPTORS = 10;
-
-/** Throws when the system refuses to start it. */
-function start({ command: [file, ...args], boot, env, lease, listeners, ownSession, output }: WorkerOrder): ChildProcess {
-  assureDescriptors(DESCRIPTORS);
-  return spawn(file, args, {
-    cwd: boot.cwd,
-    env,
-    detached: ownSession,
-    stdio: ['ignore', output, output, 'pipe', lease, 'pipe', ...listeners],
-  });
+/** False where the kernel refuses; then the worker has to see to it itself. Our copy of its guard is closed. */
+function armed(guard: number, pid: number): boolean {
+  try {
+    killAtEnd(guard, pid);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    closeSync(guard);
+  }
 }

@@ -107,6 +107,7 @@ export class Workers {
     });
     if (before !== undefined) this.#forget(before);
     this.#current.resize(this.#wanted);
+    this.#origin.forerunners?.dismiss();
   }
 
   /** The workers that were drained, from the release that they ran; ends in `accepting`, also where none were. */
@@ -267,6 +268,7 @@ export class Workers {
   }
 
   #order(slot: number, pinned: Release): WorkerOrder {
-    return workerOrder(this.#origin, pinnedOrOther(pinned, this.#origin), slot, this.#listeners?.all ?? []);
+    const order = workerOrder(this.#origin, pinnedOrOther(pinned, this.#origin), slot, this.#listeners?.all ?? []);
+    return { ...order, started: this.#origin.forerunners?.take(order.start) };
   }
 }

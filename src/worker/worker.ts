@@ -16,10 +16,14 @@ import { type App, cannotLoad, loadApp } from './load-app.js';
 import { Logs } from './logs.js';
 import { probe } from './probe.js';
 import { watchLimits } from './spent.js';
-import { startWatchdog } from './watchdog.js';
+import { startWatchdog, type Watchdog } from './watchdog.js';
 
 /** What a worker that serves nobody may take to leave when its lease ends. Milliseconds. */
 const UNREADY_LIMIT = 1_000;
+/** A worker that is ready and waits longer than this to accept has its watchdog meanwhile. Milliseconds. */
+const WATCHED_AFTER = 1_000;
+/** What it takes to hand over, generously: only then is loaded what nobody has needed so far. Milliseconds. */
+const PREPARED_AFTER = 100;
 /** Characters of what an app says when it fails. */
 const LONGEST = 8_000;
 /** What a substitute may take until it accepts. Milliseconds. */
@@ -36,7 +40,11 @@ interface Loaded {
 
 export class Worker {
   readonly #signals: HeldSignals;
-  readonly #watchdog = startWatchdog({ order: WORKER_FDS.abort, lease: WORKER_FDS.lease, limit: UNREADY_LIMIT });
+  #watchdog: Watchdog | undefined;
+  /** What the kernel does in its place until then, as a descriptor. */
+  #guard: number | undefined;
+  /** How long it may take to leave. Milliseconds. */
+  #limit = UNREADY_LIMIT;
   readonly #channel: Channel<ToWorker, FromWorker>;
   #logs: Logs | undefined;
   #loaded: Loaded | undefined;
@@ -54,10 +62,6 @@ export class Worker {
   constructor(signals: HeldSignals) {
     this.#signals = signals;
     outliveTerminal();
-    this.#watchdog.leaseEnded.then(
-      () => this.#leave(),
-      (error: unknown) => this.#unwatched(error),
-    );
     // The end of the channel says nothing: our master may be dead, and another one may want us to go on. The lease decides.
     this.#channel = new Channel<ToWorker, FromWorker>(WORKER_FDS.channel, TO_WORKER, {
       message: (message) => this.#hear(message),
@@ -94,6 +98,10 @@ export class Worker {
   async #boot(boot: Boot): Promise<void> {
     process.title = `holdfast: worker [${boot.name}] gen ${boot.generation} slot ${boot.slot}`;
     this.#spec = boot.app;
+    // It may have been started before that was known.
+    process.env['HOLDFAST_GENERATION'] = String(boot.generation);
+    if (typeof boot.guard === 'number') this.#guard = boot.guard;
+    else this.#watch();
     if (boot.identity !== null) (await import('./become.js')).become(boot.identity, boot);
     // First of all: a reopening may be ordered at any time.
     const logs = new Logs(boot);
@@ -111,13 +119,30 @@ export class Worker {
     const limit = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
     if (limit > boot.gracefulTimeout)
       log.info(null, `a drain may take ${limit / 1000} s, for the keep-alive timeout is longer than --graceful-timeout`);
-    this.#watchdog.allow(limit + DRAIN_PATIENCE);
+    this.#limit = limit + DRAIN_PATIENCE;
+    this.#watchdog?.allow(this.#limit);
     this.#channel.send({ type: 'ready', drainLimit: limit });
-    // While the master makes up its mind.
-    log.prepare();
+    setTimeout(() => this.#watch(), WATCHED_AFTER).unref();
+    // While the master makes up its mind: who cannot log must not be the one that serves.
+    log.assure();
+  }
+
+  /**
+   * Before anybody is served, for whoever is stuck then cannot start it any more; but not while it is waited for, for it takes as much of the
+   * processors as a whole start of Node. Up to here the kernel ends a worker whose last master is gone, and its master one that is not ready in time.
+   */
+  #watch(): void {
+    if (this.#watchdog !== undefined) return;
+    this.#watchdog = startWatchdog({ order: WORKER_FDS.abort, lease: WORKER_FDS.lease, limit: this.#limit });
+    this.#watchdog.leaseEnded.then(
+      () => this.#leave(),
+      (error: unknown) => this.#unwatched(error),
+    );
+    if (this.#guard !== undefined) closeSync(this.#guard);
   }
 
   async #accept({ app, boot, connections, log, copy }: Loaded, positions = allOf(boot)): Promise<void> {
+    this.#watch();
     this.#acceptors = await listenOn(app.server, positions.map(descriptorAt), boot.backlog, copy);
     this.#giveBackClose = hearAppClose(app.server, (callback) => {
       this.#closing.push(callback);
@@ -136,6 +161,8 @@ export class Worker {
         pointless: (what) => log.warning(null, what),
       },
     );
+    // Not before, for it takes as long as the start of a small app. Whoever has something to say sooner loads it then.
+    setTimeout(() => void log.prepareInTurns(), PREPARED_AFTER).unref();
   }
 
   /** With --reuse-port: a sibling's listeners, for as long as it has no worker. */

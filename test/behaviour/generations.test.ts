@@ -1,5 +1,6 @@
 // What a dozen upgrades leave behind: nothing. HOLDFAST_UPGRADES does more of them.
-import { existsSync, readdirSync, statSync, symlinkSync } from 'node:fs';
+import { existsSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
@@ -10,6 +11,7 @@ import { holdfastCommand } from '../support/paths.js';
 import { watchPidfile } from '../support/pidfile-watch.js';
 import { commandLine, environmentOf, rss } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
+import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
 const FEW = 12;
@@ -68,6 +70,25 @@ test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) 
     assertSteady(t, memory.slice(Math.floor(UPGRADES / 3)));
   },
 );
+
+test('the workers of a new generation were started before their master knew which one it is, and tell the app', async (t) => {
+  const app = join(tempDir(t), 'app.mjs');
+  writeFileSync(
+    app,
+    `import { writeSync } from 'node:fs';
+     const said = 'an app of generation ' + process.env.HOLDFAST_GENERATION;
+     writeSync(2, said + '\\n');
+     export default (_req, res) => res.end(said);`,
+  );
+  const holdfast = await startHoldfast(t, { app, args: ['-w', '2'], allowErrors: [/^an app of generation/] });
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  await waitFor(() => holdfast.processes().length === 3, 20_000, 'the new generation alone');
+  t.is((await ask(holdfast.target)).body, 'an app of generation 2');
+  t.is(holdfast.stderr.match(/^an app of generation 2$/gm)?.length, 2, "their standard error is the operator's");
+  // As many are sent ahead as there are processors; and none is left over.
+  const ahead = holdfast.workers(2).filter(({ pid }) => !environmentOf(pid).has('HOLDFAST_GENERATION'));
+  t.is(ahead.length, Math.min(2, availableParallelism()));
+});
 
 /** What each generation has, and what it was given: no noise in that. */
 function sizesOf(holdfast: Holdfast) {

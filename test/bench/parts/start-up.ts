@@ -4,72 +4,104 @@ import { ask } from '../../support/ask.js';
 import { type Holdfast, startHoldfast, type Target } from '../../support/holdfast.js';
 import { rss } from '../../support/proc.js';
 import type { Test } from '../../support/temp.js';
-import type { Effort, Part } from '../part.js';
+import type { Bar, Effort, Part, Row } from '../part.js';
 import { benchApp } from '../paths.js';
 import { inScope } from '../scope.js';
 import { ratioOf, spreadOf } from '../statistics.js';
 import { freePort, startChild } from '../subjects/subject.js';
 
 const WORKERS = [1, 2] as const;
-const GOALS = { 1: '1.5', 2: '1.8' } as const;
 const POLL_MS = 1;
 /** What V8 allocates at a start, it has given back by then. */
 const SETTLED_MS = 3_000;
 
+/** What is started, as `node FILE` and by Holdfast. */
+interface App {
+  readonly label: string;
+  readonly bare: string;
+  readonly app: string;
+  readonly goals: Readonly<Record<number, string>>;
+}
+
+const APPS: readonly App[] = [
+  { label: 'an app of one line', bare: 'bare.mjs', app: 'generation.mjs', goals: { 1: '1.5', 2: '1.8' } },
+  { label: 'an Express app', bare: 'express.mjs', app: 'express.mjs', goals: {} },
+];
+
+/** One app's figures, milliseconds, round by round. */
+interface Starts {
+  readonly app: App;
+  readonly started: ReadonlyMap<number, Holdfast>;
+  readonly bare: number[];
+  readonly upgrades: ReadonlyMap<number, number[]>;
+}
+
 export function measureStartUp({ quick, progress }: Effort): Promise<Part> {
   return inScope(async (t) => {
-    const started = new Map<number, Holdfast>();
-    for (const count of WORKERS)
-      started.set(count, await startHoldfast(t, { app: benchApp('generation.mjs'), args: ['-w', String(count)] }));
-    const [bare, upgrades] = [[] as number[], new Map<number, number[]>(WORKERS.map((count) => [count, []]))];
+    const all: Starts[] = [];
+    for (const app of APPS) all.push(await begin(t, app));
     const rounds = quick ? 2 : 20;
     for (let round = 1; round <= rounds; round += 1) {
-      bare.push(await bareStart());
-      for (const [count, holdfast] of started) upgrades.get(count)?.push(await upgrade(holdfast));
-      progress(
-        `start-up, round ${round} of ${rounds}: ${[bare, ...upgrades.values()].map((all) => Math.round(all.at(-1) ?? 0)).join(', ')} ms`,
-      );
+      for (const starts of all) await oneRound(starts);
+      const last = all.flatMap(({ bare, upgrades }) => [bare, ...upgrades.values()]).map((figures) => Math.round(figures.at(-1) ?? 0));
+      progress(`start-up, round ${round} of ${rounds}: ${last.join(', ')} ms`);
     }
-    const first = started.get(1) as Holdfast;
-    const weights = await weigh(t, () => first.pid(), quick ? 1 : 5);
-    const name = (count: number) =>
-      `USR2 to the first answer of a new worker, over bare node to its first answer; ${count} worker${count > 1 ? 's' : ''}`;
-    const ratios = WORKERS.map((count) => ({ count, ratio: ratioOf(upgrades.get(count) ?? [], bare) }));
+    const weights = await weigh(t, () => all[0]?.started.get(1)?.pid() ?? 0, quick ? 1 : 5);
     return {
       rows: [
-        ...ratios.map(({ count, ratio }) => ({ what: name(count), goal: GOALS[count], measured: ratio, unit: '' })),
+        ...all.flatMap(rowsOf),
         { what: 'RSS of the master over that of an empty Node process', goal: '1.3', measured: weights, unit: '' },
       ],
-      plots: [
-        {
-          is: 'bars',
-          name: 'start-up',
-          title: 'To the first answer, milliseconds',
-          unit: 'ms',
-          bars: [
-            { label: 'node app.js', value: spreadOf(bare), ours: false },
-            ...WORKERS.map((count) => ({
-              label: `USR2, ${count} worker${count > 1 ? 's' : ''}`,
-              value: spreadOf(upgrades.get(count) ?? []),
-              ours: true,
-            })),
-          ],
-        },
-      ],
+      plots: [{ is: 'bars', name: 'start-up', title: 'To the first answer, milliseconds', unit: 'ms', bars: all.flatMap(barsOf) }],
       versions: {},
-      notes: [
-        `bare node answered first after ${Math.round(spreadOf(bare).median)} ms; two starts of Node, one after the other, are in every upgrade`,
-      ],
+      notes: all.map(
+        ({ app, bare }) =>
+          `${app.label}: bare node answered first after ${Math.round(spreadOf(bare).median)} ms; two starts of Node, one after the other, are in every upgrade`,
+      ),
     };
   });
 }
 
+async function begin(t: Test, app: App): Promise<Starts> {
+  const started = new Map<number, Holdfast>();
+  for (const count of WORKERS) started.set(count, await startHoldfast(t, { app: benchApp(app.app), args: ['-w', String(count)] }));
+  return { app, started, bare: [], upgrades: new Map(WORKERS.map((count) => [count, []])) };
+}
+
+/** In turns, so that what else this machine does falls on all alike. */
+async function oneRound({ app, started, bare, upgrades }: Starts): Promise<void> {
+  bare.push(await bareStart(app.bare));
+  for (const [count, holdfast] of started) upgrades.get(count)?.push(await upgrade(holdfast));
+}
+
+function rowsOf({ app, bare, upgrades }: Starts): Row[] {
+  return [...upgrades].map(([count, figures]) => ({
+    what: `USR2 to the first answer of a new worker, over bare node to its first answer; ${app.label}, ${workers(count)}`,
+    ...(app.goals[count] === undefined ? {} : { goal: app.goals[count] }),
+    measured: ratioOf(figures, bare),
+    unit: '',
+  }));
+}
+
+function barsOf({ app, bare, upgrades }: Starts): Bar[] {
+  const ours = [...upgrades].map(([count, figures]) => ({
+    label: `USR2, ${workers(count)}: ${app.label}`,
+    value: spreadOf(figures),
+    ours: true,
+  }));
+  return [{ label: `node: ${app.label}`, value: spreadOf(bare), ours: false }, ...ours];
+}
+
+function workers(count: number): string {
+  return `${count} worker${count > 1 ? 's' : ''}`;
+}
+
 /** Milliseconds. */
-function bareStart(): Promise<number> {
+function bareStart(script: string): Promise<number> {
   return inScope(async (t) => {
     const target = { host: '127.0.0.1', port: await freePort() };
     const from = performance.now();
-    startChild(t, process.execPath, [benchApp('bare.mjs')], { PORT: String(target.port) });
+    startChild(t, process.execPath, [benchApp(script)], { PORT: String(target.port) });
     return (await until(target, (body) => body !== '')) - from;
   });
 }

@@ -1,5 +1,6 @@
 // Logs to its standard output, whatever that is.
 import { once } from 'node:events';
+import Module from 'node:module';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AccessLog } from '#src/log/access-log.js';
@@ -37,6 +38,20 @@ switch (process.argv[2]) {
       access.end();
       await sleep(50);
     }
+    break;
+  }
+  case 'taken away': {
+    log.assure();
+    // As if the directory that it comes from had been removed.
+    const modules = Module as unknown as { _load(request: string, ...rest: unknown[]): unknown };
+    const load = modules._load;
+    modules._load = (request, ...rest) => {
+      if (request === 'pino') throw new Error("Cannot find module 'pino'");
+      return load(request, ...rest);
+    };
+    await log.prepareInTurns();
+    log.info(null, 'hello');
+    process.stdout.write('alive');
     break;
   }
   case 'complain':

@@ -1,9 +1,10 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import test from 'ava';
 import { EXIT, HoldfastError } from '#src/errors.js';
 import { type Log, openLog } from '#src/log/log.js';
@@ -256,4 +257,27 @@ test('elsewhere a complaint stands on stderr and in the log', async (t) => {
   await once(player, 'close');
   t.is(said.err, 'holdfast: no luck at all\n');
   t.regex(said.out, /"level":"critical".*"msg":"no luck at all"/);
+});
+
+test('what a line needs is loaded in turns, and none of them takes long', async (t) => {
+  const script = `
+    import { openLog } from '#src/log/log.js';
+    const log = openLog({ file: '-', level: 'info', role: 'worker', gen: 1, pid: 4711, name: 'shop' });
+    log.assure();
+    let turns = 0;
+    const count = () => { turns += 1; counting = setImmediate(count); };
+    let counting = setImmediate(count);
+    await log.prepareInTurns();
+    clearImmediate(counting);
+    log.info(null, 'hello', { turns });`;
+  const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script]);
+  const { msg, turns } = JSON.parse(stdout) as { msg: string; turns: number };
+  t.is(msg, 'hello');
+  t.true(turns > 5, `${turns} turns`);
+});
+
+test('a line whose writer was taken away before it was loaded goes to the standard error, and stops nobody', async (t) => {
+  const { stdout, stderr } = await promisify(execFile)(process.execPath, [PLAYER, 'taken away']);
+  t.is(stdout, 'alive');
+  t.is(stderr, "holdfast: hello (not in the log: Cannot find module 'pino')\n");
 });
