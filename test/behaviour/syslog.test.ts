@@ -34,7 +34,7 @@ test('every line of the log and of the access log is a datagram, beside the log 
   const lines = holdfast.log.map((line) => JSON.stringify(line));
   await waitFor(
     () => heard.length === lines.length + 1,
-    5_000,
+    20_000,
     () => `${lines.length} lines of the log and one of the other; heard ${heard.length}`,
   );
   const all = entries(heard);
@@ -61,7 +61,7 @@ test('the access log may stay out of it', async (t) => {
   const holdfast = await startHoldfast(t, { args });
   await ask(holdfast.target, '/pid');
   await holdfast.stop();
-  await waitFor(() => heard.length === holdfast.log.length, 5_000, 'every line');
+  await waitFor(() => heard.length === holdfast.log.length, 20_000, 'every line');
   t.deepEqual([...new Set(entries(heard).map(({ tag }) => tag))], ['holdfast.a']);
 });
 
@@ -71,16 +71,16 @@ test('a syslog that is missing, and one that comes back, stop nobody; each proce
   for (let asked = 0; asked < 20; asked += 1) t.is((await ask(holdfast.target)).status, 200);
   const said = (pattern: RegExp) => holdfast.log.filter(({ level, msg }) => level === 'warning' && pattern.test(msg ?? ''));
   const missing = /^cannot log to syslog at .*log\.sock: no such file or directory/;
-  await waitFor(() => said(missing).length === 2, 5_000, 'the word of master and worker');
+  await waitFor(() => said(missing).length === 2, 20_000, 'the word of master and worker');
   const receiver = new Receiver(t, path);
   const { heard } = receiver;
   t.is((await ask(holdfast.target, '/pid')).status, 200);
-  await waitFor(() => heard.some((datagram) => datagram.includes('GET /pid')), 5_000, 'the line');
-  await waitFor(() => said(/^syslog at .* takes lines again; it has missed \d+$/).length === 1, 5_000, 'the word that it is back');
+  await waitFor(() => heard.some((datagram) => datagram.includes('GET /pid')), 20_000, 'the line');
+  await waitFor(() => said(/^syslog at .* takes lines again; it has missed \d+$/).length === 1, 20_000, 'the word that it is back');
   t.is(said(missing).length, 2);
   receiver.close();
   t.is((await ask(holdfast.target)).status, 200);
-  await waitFor(() => said(missing).length === 3, 5_000, 'the word that it is gone again');
+  await waitFor(() => said(missing).length === 3, 20_000, 'the word that it is gone again');
 });
 
 test('a syslog that is stopped costs nobody a processor, and gets what was kept for it when it goes on', async (t) => {
@@ -126,7 +126,7 @@ test('over UDP the host is named, as RFC 3164 has it', async (t) => {
   await ask(holdfast.target, '/pid');
   await waitFor(
     () => heard.some((datagram) => /^<14>\w{3} [ \d]\d [\d:]{8} \S+ holdfast\.full\.access\[\d+\]: .*GET \/pid/.test(datagram)),
-    5_000,
+    20_000,
     'it',
   );
   t.true(heard.some((datagram) => /^<14>\w{3} [ \d]\d [\d:]{8} \S+ holdfast\.full\[\d+\]: \{"level":"info"/.test(datagram)));

@@ -92,7 +92,7 @@ export async function player(t: Test, before: readonly string[] = [], module = p
       process.kill(pid, 'SIGKILL');
       if (pid === child.pid) await exited;
       // The first thread may be a zombie while another still holds the descriptors.
-      else await waitFor(() => !isAlive(pid) && threads(pid) < 2, 5000, `process ${pid} to die`);
+      else await waitFor(() => !isAlive(pid) && threads(pid) < 2, 20_000, `process ${pid} to die`);
     },
   };
 }

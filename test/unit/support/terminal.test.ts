@@ -13,7 +13,7 @@ test('a command has a controlling terminal, and ^C reaches it', async (t) => {
   terminal.type('\x03');
   await terminal.shows(/got \^C/);
   t.deepEqual(await terminal.exit, { status: 7, signal: null });
-  await waitFor(() => terminal.processes().length === 0, 2000, 'the end of everything on it');
+  await waitFor(() => terminal.processes().length === 0, 20_000, 'the end of everything on it');
 });
 
 test('the end of the test ends what runs on its terminal, even what ignores its hang-up', async (t) => {
@@ -23,5 +23,5 @@ test('the end of the test ends what runs on its terminal, even what ignores its 
   await terminal.shows(/up/);
   t.true(terminal.processes().some(({ args }) => args === 'sleep 60'));
   for (const fn of teardowns) await fn();
-  await waitFor(() => terminal.processes().length === 0, 2000, 'the end of everything on it');
+  await waitFor(() => terminal.processes().length === 0, 20_000, 'the end of everything on it');
 });
