@@ -129,20 +129,24 @@ test('what waits in the socket of a worker that is killed is served by its sibli
   // It stands still: what the kernel gives to it waits, and what it gives to the others is answered.
   await freeze(t, victim.pid);
   const asked: Asked[] = [];
-  const answered = () => asked.filter(({ worker }) => worker !== undefined);
+  const askOnce = () => {
+    const one = new Asked(t, holdfast.port);
+    asked.push(one);
+    return one;
+  };
   await waitFor(
     async () => {
-      const batch = Array.from({ length: 12 }, () => new Asked(t, holdfast.port));
-      asked.push(...batch);
-      // Those before it in its queue are answered, and so would these be if they were not the victim's.
-      for (const sibling of known)
-        await waitFor(() => batch.some(({ worker }) => worker === sibling) || asked.length > 100, 20_000, 'siblings');
-      return answered().length < asked.length && answered().length > 0;
+      const batch = Array.from({ length: 12 }, askOnce);
+      // When a later one has been answered by each sibling, all before it in their queues have been: what has not is the victim's.
+      const later: Asked[] = [];
+      const after = () => known.every((sibling) => later.some(({ worker }) => worker === sibling)) || later.push(askOnce()) === 0;
+      await waitFor(after, 20_000, 'an answer of each sibling');
+      return batch.some(({ worker }) => worker === undefined);
     },
     20_000,
     'connections in its queue',
   );
-  t.true(answered().every(({ worker }) => known.includes(worker ?? 0)));
+  t.true(asked.every(({ worker }) => worker === undefined || known.includes(worker)));
   const waiting = asked.filter(({ worker }) => worker === undefined);
   rmSync(gate);
   process.kill(victim.pid, 'SIGKILL');
