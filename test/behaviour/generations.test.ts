@@ -28,7 +28,7 @@ test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) 
   for (let generation = 2; generation <= UPGRADES + 1; generation += 1) {
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await waitFor(() => holdfast.processes().length === 3, 20_000, 'the new generation alone');
-    await caughtUp(holdfast);
+    await caughtUp(holdfast, pids.slice(-1));
     pids.push(holdfast.pid());
     sizes.push(sizesOf(holdfast));
     memory.push(rss(holdfast.pid()));
@@ -58,11 +58,12 @@ test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) 
     const memory: number[] = [];
     for (let round = 1; round <= UPGRADES; round += 1) {
       releases.point(1);
+      const old = holdfast.workers().map(({ pid }) => pid);
       t.is((await holdfast.reload()).event, 'reload.done');
       releases.point(bad);
       t.is((await holdfast.upgrade()).event, 'upgrade.rollback');
       await waitFor(() => holdfast.processes().length === 3, 20_000, 'the old workers to leave');
-      await caughtUp(holdfast);
+      await caughtUp(holdfast, old);
       sizes.push(sizesOf(holdfast));
       memory.push(rss(holdfast.pid()));
     }

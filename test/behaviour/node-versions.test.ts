@@ -75,9 +75,10 @@ tested('each Node hands over to each other under load, a bad app in between, los
       t.is((await holdfast.upgrade()).event, 'upgrade.rollback');
       t.is(nodeOf(holdfast.pid()), from);
       releases.point(1);
+      const old = holdfast.pid();
       await upgradeTo(t, holdfast, current, to);
       await waitFor(() => holdfast.processes().length === 2, 20_000, 'one generation alone');
-      await caughtUp(holdfast);
+      await caughtUp(holdfast, [old]);
       held.set(to, (held.get(to) ?? new Set()).add(descriptors(holdfast.pid()).count));
     }
   }

@@ -51,12 +51,13 @@ test('from the previous release to this one and back, twice over, nothing is los
   const held: Record<Which, number[]> = { previous: [], this: [] };
   for (const which of ['this', 'previous', 'this', 'previous'] as const) {
     both.point(which);
+    const old = holdfast.pid();
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await load.mark();
     await load.answeredAtLeast(300);
     t.is(await answering(holdfast), which);
     t.is((await ask({ socketPath: join(apps.root, 'shop.sock') })).headers['x-holdfast'], which);
-    await caughtUp(holdfast);
+    await caughtUp(holdfast, [old]);
     held[which].push(descriptors(holdfast.pid()).count);
   }
   for (const counts of Object.values(held)) t.deepEqual(new Set(counts).size, 1, `descriptors: ${counts.join(', ')}`);
