@@ -34,7 +34,7 @@ for (const fault of faults) {
       app: releases.app,
       cwd: releases.current,
       // Short only for the one that is to reach it.
-      args: ['-w', '2', ...(fault === 'loops' ? ['--upgrade-timeout', '6'] : []), '--probe', '/health'],
+      args: ['-w', '2', ...(fault === 'loops' ? ['--upgrade-timeout', '4'] : []), '--probe', '/health'],
       env: { TMPDIR: scratch },
       allowErrors: [/upgrade\.rollback/],
     });

@@ -10,6 +10,8 @@ import { isAlive, waitGone } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
 import { waitFor } from '../support/wait.js';
 
+/** Milliseconds: what a drain waits for an idle connection. */
+const KEEP_ALIVE = 2_000;
 const expected = [/upgrade\.rollback/, /the candidate gives up/];
 
 interface Pair {
@@ -22,7 +24,7 @@ async function start(t: ExecutionContext, args: readonly string[] = []): Promise
   const holdfast = await startHoldfast(t, {
     app: releases.app,
     cwd: releases.current,
-    args: ['-w', '2', '--upgrade', 'manual', ...args],
+    args: ['-w', '2', '--upgrade', 'manual', '--keep-alive', String(KEEP_ALIVE / 1000), ...args],
     allowErrors: expected,
     stopMs: 40_000,
   });
@@ -39,7 +41,7 @@ async function trial(holdfast: Holdfast): Promise<Pair> {
 }
 
 function load(t: ExecutionContext, holdfast: Holdfast): Load {
-  return startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: 5_000 });
+  return startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
 }
 
 async function answers(load: Load): Promise<void> {

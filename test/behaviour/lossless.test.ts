@@ -3,7 +3,6 @@ import test from 'ava';
 import { startHoldfast } from '../support/holdfast.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless, summary } from '../support/load/lossless.js';
-import { deliver } from '../support/signals.js';
 import { waitFor } from '../support/wait.js';
 
 const KEEP_ALIVE = 5_000;
@@ -44,7 +43,7 @@ for (const workers of [2, 4]) {
       await load.answeredAtLeast(200);
     }
     // Else the HUP might be taken before it: of signals that wait together the kernel gives the lower number first. signal(7).
-    await deliver(holdfast.pid(), 'SIGWINCH');
+    await holdfast.signalAndWait('SIGWINCH', 'drain.start');
     t.is((await holdfast.reload()).event, 'reload.done');
     await load.mark();
     await load.answeredAtLeast(200);

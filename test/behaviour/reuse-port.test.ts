@@ -13,7 +13,7 @@ import { type Launcher, launcher } from '../support/launcher.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless, summary } from '../support/load/lossless.js';
 import { Releases } from '../support/releases.js';
-import { deliver, freeze, thaw } from '../support/signals.js';
+import { freeze, thaw } from '../support/signals.js';
 import { waitFor } from '../support/wait.js';
 
 const KEEP_ALIVE = 5_000;
@@ -85,7 +85,7 @@ test.serial('reloads, TTIN, TTOU, WINCH and HUP lose nothing', async (t) => {
     await served();
   }
   // Else the HUP might be taken before it: of signals that wait together the kernel gives the lower number first. signal(7).
-  await deliver(holdfast.pid(), 'SIGWINCH');
+  await holdfast.signalAndWait('SIGWINCH', 'drain.start');
   t.is((await holdfast.reload()).event, 'reload.done');
   await served();
   const report = await load.stop();
