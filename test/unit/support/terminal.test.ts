@@ -24,4 +24,5 @@ test('the end of the test ends what runs on its terminal, even what ignores its 
   await waitFor(() => terminal.processes().some(({ args }) => args === 'sleep 60'), 20_000, 'what the shell does next');
   for (const fn of teardowns) await fn();
   await waitFor(() => terminal.processes().length === 0, 20_000, 'the end of everything on it');
+  t.pass();
 });
