@@ -53,7 +53,7 @@ test('ten rotations under load, by rename and USR1, lose no line and tear none',
   for (const name of rotated) {
     renameSync(file, name);
     holdfast.signal('SIGUSR1');
-    await waitFor(() => existsSync(file), 10_000, 'the new file');
+    await waitFor(() => existsSync(file), 20_000, 'the new file');
     await load.mark();
     await load.answeredAtLeast(200);
   }
@@ -119,7 +119,7 @@ test('USR1 to a worker reopens its files, and only its own', async (t) => {
   const [worker] = holdfast.workers();
   renameSync(file, `${file}.1`);
   process.kill(worker?.pid ?? 0, 'SIGUSR1');
-  await waitFor(() => existsSync(file), 5_000, 'the new file');
+  await waitFor(() => existsSync(file), 20_000, 'the new file');
   await ask(holdfast.target);
   await holdfast.stop();
   t.regex(readFileSync(file, 'utf8'), /^127\.0\.0\.1 - - \[.*\] "GET \/ HTTP\/1\.1" 200 24 "-" "-"\n$/);
@@ -181,7 +181,7 @@ test('a file that cannot be opened is refused at the start; one that is gone lat
   );
   renameSync(join(dir, 'away'), join(dir, 'logs'));
   holdfast.signal('SIGUSR1');
-  await waitFor(async () => (await ask(holdfast.target)).status === 200 && readFileSync(file, 'utf8') !== '', 10_000, 'a line');
+  await waitFor(async () => (await ask(holdfast.target)).status === 200 && readFileSync(file, 'utf8') !== '', 20_000, 'a line');
 });
 
 test('a disk that is full stops nobody, is said, and the log goes on when there is room', async (t) => {
@@ -231,7 +231,7 @@ test('--capture-output: what the app prints goes to the log file, and follows it
   holdfast.signal('SIGUSR1');
   const followed = (pid: number) =>
     [1, 2].every((fd) => execFileSync('readlink', [`/proc/${pid}/fd/${fd}`], { encoding: 'utf8' }).trim() === file);
-  await waitFor(() => holdfast.workers().every(({ pid }) => followed(pid)), 10_000, 'the standard streams of the workers on the new file');
+  await waitFor(() => holdfast.workers().every(({ pid }) => followed(pid)), 20_000, 'the standard streams of the workers on the new file');
   await ask(target, '/after');
   // A worker that starts now gets the new file, too.
   holdfast.signal('SIGHUP');

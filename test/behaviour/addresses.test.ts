@@ -52,7 +52,7 @@ function freePort(): Promise<number> {
 }
 
 const outcome = (target: Target) =>
-  ask(target, '/', 5_000).then(
+  ask(target, '/').then(
     ({ status }) => status,
     ({ code }: NodeJS.ErrnoException) => code,
   );
@@ -118,7 +118,7 @@ test('whoever waits on an address that the new release gives up is served, and t
     await holdfast.upgrade();
     for (const { pid } of old) thaw(pid);
     t.deepEqual(await Promise.all(waiting), [200, 200, 200, 200, 200]);
-    await waitFor(async () => (await outcome(other)) === 'ECONNREFUSED', 10_000, 'nobody on the other address');
+    await waitFor(async () => (await outcome(other)) === 'ECONNREFUSED', 20_000, 'nobody on the other address');
     await waitFor(() => holdfast.processes().length === 3, 30_000, 'the new generation alone');
   }));
 
@@ -131,7 +131,7 @@ test('a retiree that returns before that queue was empty keeps the address, and 
     const waiting = Array.from({ length: 5 }, () => outcome(other));
     await holdfast.upgrade();
     process.kill(holdfast.pid(), 'SIGKILL');
-    await waitFor(() => holdfast.pid() === retiree, 2_000, 'the retiree in the pidfile');
+    await waitFor(() => holdfast.pid() === retiree, 20_000, 'the retiree in the pidfile');
     for (const { pid } of old) thaw(pid);
     t.deepEqual(await Promise.all(waiting), [200, 200, 200, 200, 200]);
     await waitFor(() => holdfast.processes().length === 3, 30_000, 'the old generation alone');

@@ -29,6 +29,7 @@ import { type Holdfast, type HoldfastOptions, startHoldfast } from '../support/h
 import { endOf } from '../support/launch.js';
 import { fixture, holdfastCommand } from '../support/paths.js';
 import { waitGone } from '../support/proc.js';
+import { reopened } from '../support/reopened.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
@@ -70,6 +71,7 @@ rootTest('a worker that was taken over can neither signal, read nor keep its mas
 });
 
 const killed = /sent its master what is no message; replaced/;
+const silence = /was killed by SIG/;
 const attacks: Readonly<Record<string, RegExp | undefined>> = {
   garbage: killed,
   huge: killed,
@@ -82,12 +84,14 @@ const attacks: Readonly<Record<string, RegExp | undefined>> = {
   farewell: /exited with status 0|was killed by/,
   limit: /exited with status 0/,
   leaving: /exited with status 0|was killed by/,
-  silent: /was killed by SIG/,
-  never: /was killed by SIG/,
+  silent: silence,
+  never: silence,
 };
 
 async function attack(t: ExecutionContext, name: string, line: RegExp | undefined): Promise<void> {
-  const args = ['-u', 'shop', '-w', '2', '-t', '2', '--graceful-timeout', '1', '--keep-alive', '1'];
+  // A limit for those who are to reach it: the others might, on a busy machine.
+  const limit = line === silence ? ['-t', '2'] : [];
+  const args = ['-u', 'shop', '-w', '2', ...limit, '--graceful-timeout', '1', '--keep-alive', '1'];
   const holdfast = await start(t, appDir(t, 'takeover.mjs'), args, { app: './takeover.mjs', allowErrors: [/worker\.timeout/] });
   const master = holdfast.pid();
   const after = holdfast.log.length;
@@ -100,7 +104,7 @@ async function attack(t: ExecutionContext, name: string, line: RegExp | undefine
   t.is((await ask(holdfast.target)).status, 200, name);
   t.is((await holdfast.upgrade()).event, 'upgrade.done', name);
   t.is(holdfast.log.slice(after).filter((one) => one.event === 'worker.spawn' && one.gen === 1).length, line === undefined ? 0 : 1, name);
-  await waitGone(master, 15_000);
+  await waitGone(master, 20_000);
 }
 
 const names = Object.keys(attacks);
@@ -230,7 +234,7 @@ rootTest("the user's own link to what only root may write is refused, at the sta
   renameSync(log, `${log}.later`);
   const holdfast = await start(t, join(dir, '..'), ['-u', 'shop', '--log-file', log], { untilReady: false });
   const seen = () => readFileSync(log, 'utf8');
-  await waitFor(() => existsSync(log) && seen().includes('master.ready'), 10_000, 'the log');
+  await waitFor(() => existsSync(log) && seen().includes('master.ready'), 20_000, 'the log');
   t.is(statSync(log).uid, ids.shop);
   renameSync(log, `${log}.1`);
   renameSync(`${log}.later`, log);
@@ -239,7 +243,7 @@ rootTest("the user's own link to what only root may write is refused, at the sta
     readFileSync(`${log}.1`, 'utf8')
       .split('\n')
       .filter((one) => /"role":"(master|worker)".*is written to as before/.test(one));
-  await waitFor(() => old().length === 2, 5_000, 'both to say so in the old file');
+  await waitFor(() => old().length === 2, 20_000, 'both to say so in the old file');
   t.true(intact());
 });
 
@@ -247,13 +251,14 @@ rootTest("a log in root's directory is given to the user, so that its workers ca
   const dir = appDir(t, 'identity.mjs');
   const log = join(dir, 'shop.log');
   const holdfast = await start(t, dir, ['-u', 'shop', '-g', 'www', '--log-file', log], { untilReady: false });
-  await waitFor(() => existsSync(log) && readFileSync(log, 'utf8').includes('master.ready'), 10_000, 'the log');
+  await waitFor(() => existsSync(log) && readFileSync(log, 'utf8').includes('master.ready'), 20_000, 'the log');
   t.deepEqual([statSync(log).uid, statSync(log).gid], [ids.shop, ids.www]);
   renameSync(log, `${log}.1`);
   // As logrotate's `create 0640 root adm` leaves it.
   writeFileSync(log, '', { mode: 0o640 });
   process.kill(holdfast.pid(), 'SIGUSR1');
-  await waitFor(() => statSync(log).uid === ids.shop, 5_000, 'the new file to be given away');
+  await reopened(holdfast, log, `${log}.1`);
+  t.is(statSync(log).uid, ids.shop);
   process.kill(holdfast.pid(), 'SIGTERM');
   await holdfast.gone();
   const last = readFileSync(log, 'utf8');
@@ -341,7 +346,7 @@ for (const [what, fds, line] of [
     t.deepEqual(await endOf(child), { status: 1, signal: null });
     t.regex(readFileSync(stderr, 'utf8'), line);
     t.regex(readFileSync(stderr, 'utf8'), /^holdfast: .*\n$/);
-    await waitGone(child.pid ?? 0, 5_000);
+    await waitGone(child.pid ?? 0, 20_000);
   });
 }
 

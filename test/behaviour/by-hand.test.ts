@@ -10,6 +10,8 @@ import { isAlive, waitGone } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
 import { waitFor } from '../support/wait.js';
 
+/** Milliseconds: what a drain waits for an idle connection. */
+const KEEP_ALIVE = 2_000;
 const expected = [/upgrade\.rollback/, /the candidate gives up/];
 
 interface Pair {
@@ -22,7 +24,7 @@ async function start(t: ExecutionContext, args: readonly string[] = []): Promise
   const holdfast = await startHoldfast(t, {
     app: releases.app,
     cwd: releases.current,
-    args: ['-w', '2', '--upgrade', 'manual', ...args],
+    args: ['-w', '2', '--upgrade', 'manual', '--keep-alive', String(KEEP_ALIVE / 1000), ...args],
     allowErrors: expected,
     stopMs: 40_000,
   });
@@ -39,7 +41,7 @@ async function trial(holdfast: Holdfast): Promise<Pair> {
 }
 
 function load(t: ExecutionContext, holdfast: Holdfast): Load {
-  return startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: 5_000 });
+  return startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
 }
 
 async function answers(load: Load): Promise<void> {
@@ -59,7 +61,7 @@ test('both generations serve, the pidfile names the old one and PIDFILE.2 the ne
   const { old, next } = await trial(holdfast);
   t.is(holdfast.pid(), old);
   t.deepEqual([isAlive(old), isAlive(next)], [true, true]);
-  await waitFor(async () => (await releasesThatAnswer(holdfast)).length === 2, 10_000, 'answers of both');
+  await waitFor(async () => (await releasesThatAnswer(holdfast)).length === 2, 20_000, 'answers of both');
   t.is(holdfast.workers().length, 4);
   process.kill(next, 'SIGTERM');
   await holdfast.event('upgrade.rollback');
@@ -166,7 +168,7 @@ test('an old one that is killed while both serve leaves the new one in charge', 
   const probing = probeRefused(t, holdfast.target);
   const { old, next } = await trial(holdfast);
   process.kill(old, 'SIGKILL');
-  await waitFor(() => holdfast.pid() === next, 3_000, 'the new one in the pidfile');
+  await waitFor(() => holdfast.pid() === next, 20_000, 'the new one in the pidfile');
   await waitFor(() => holdfast.processes().length === 3, 40_000, 'the new generation alone');
   t.deepEqual(await releasesThatAnswer(holdfast), ['2']);
   t.is((await probing.stop()).refused, 0);
@@ -191,7 +193,7 @@ test('another USR2 while both serve is refused, to either', async (t) => {
   const refusal = (pid: number) => () => holdfast.log.some((line) => line.pid === pid && /^refused: /.test(String(line.msg)));
   for (const pid of [old, next]) {
     process.kill(pid, 'SIGUSR2');
-    await waitFor(refusal(pid), 5_000, `a refusal by ${pid}`);
+    await waitFor(refusal(pid), 20_000, `a refusal by ${pid}`);
   }
   t.is(holdfast.events('upgrade.start').length, 1);
   process.kill(old, 'SIGTERM');

@@ -81,7 +81,7 @@ test('the streams end in the log file, also after it was reopened, and nothing e
   renameSync(log, `${log}.1`);
   const [master = 0] = [holdfast.pid()];
   process.kill(master, 'SIGUSR1');
-  await waitFor(() => pids().every((pid) => streams(pid).join() === ['/dev/null', log, log].join()), 5_000, 'the new file in all streams');
+  await waitFor(() => pids().every((pid) => streams(pid).join() === ['/dev/null', log, log].join()), 20_000, 'the new file in all streams');
   await ask(holdfast.target, '/later');
   t.regex(readFileSync(log, 'utf8'), /said \/later/);
 });
@@ -101,7 +101,7 @@ test('a command whose output is a pipe lets it end', async (t) => {
   t.is(err, 'holdfast: the log goes nowhere, for a daemon has no standard output (name a file with --log-file)\n');
   t.is(processesMarked(mark).filter(({ role }) => role === 'master').length, 1);
   process.kill(Number(readFileSync(join(dir, 'pid'), 'utf8')), 'SIGTERM');
-  await waitFor(() => processesMarked(mark).length === 0, 10_000, 'its end');
+  await waitFor(() => processesMarked(mark).length === 0, 20_000, 'its end');
 });
 
 // Node looks after its descriptors up to 15, and then up to the first gap.
@@ -126,7 +126,7 @@ for (const number of [5, 20]) {
     server.close();
     t.is((await ask({ host: '127.0.0.1', port })).status, 200);
     process.kill(Number(readFileSync(join(dir, 'pid'), 'utf8')), 'SIGTERM');
-    await waitFor(() => processesMarked(mark).length === 0, 10_000, 'its end');
+    await waitFor(() => processesMarked(mark).length === 0, 20_000, 'its end');
   });
 }
 
@@ -248,10 +248,10 @@ for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGKILL'] as const) {
     writeFileSync(join(dir, 'app.mjs'), 'await new Promise((resolve) => setTimeout(resolve, 60_000));');
     const holdfast = await startHoldfast(t, { daemon: true, app: './app.mjs', cwd: dir, untilReady: false, allowErrors: true });
     await holdfast.event('worker.spawn');
-    await waitFor(() => holdfast.workers().length === 1, 5_000, 'a worker that loads');
+    await waitFor(() => holdfast.workers().length === 1, 20_000, 'a worker that loads');
     holdfast.process.kill(signal);
     const exit = await holdfast.exit;
-    if (signal === 'SIGKILL') await holdfast.gone(10_000);
+    if (signal === 'SIGKILL') await holdfast.gone();
     else {
       t.deepEqual(exit, { status: 1, signal: null });
       t.deepEqual(holdfast.processes(), [], 'nobody is left when the command returns');
@@ -273,7 +273,7 @@ test('a second ^C does not wait for a daemon that does not end', async (t) => {
   t.deepEqual(await holdfast.exit, { status: 1, signal: null });
   t.is(holdfast.stderr, 'holdfast: not waiting for the end of the half-started daemon\n');
   thaw(master?.pid ?? 0);
-  await holdfast.gone(10_000);
+  await holdfast.gone();
 });
 
 // All of it together.

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
+import { caughtUp } from '../support/caught-up.js';
 import { descriptors } from '../support/descriptors.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { holdfastCommand } from '../support/paths.js';
@@ -21,7 +22,7 @@ const NOISE = 0.05;
 
 test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) => {
   t.timeout(60_000 + UPGRADES * 10_000);
-  const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
+  const holdfast = await startHoldfast(t, { args: ['-w', '2', '--log-level', 'debug'] });
   const watch = await watchPidfile(t, holdfast.pidfile ?? '');
   const pids = [holdfast.pid()];
   const sizes: ReturnType<typeof sizesOf>[] = [];
@@ -29,6 +30,7 @@ test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) 
   for (let generation = 2; generation <= UPGRADES + 1; generation += 1) {
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await waitFor(() => holdfast.processes().length === 3, 20_000, 'the new generation alone');
+    await caughtUp(holdfast, pids.slice(-1));
     pids.push(holdfast.pid());
     sizes.push(sizesOf(holdfast));
     memory.push(rss(holdfast.pid()));
@@ -50,7 +52,7 @@ test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) 
     const holdfast = await startHoldfast(t, {
       app: releases.app,
       cwd: releases.current,
-      args: ['-w', '2'],
+      args: ['-w', '2', '--log-level', 'debug'],
       allowErrors: [/upgrade\.rollback/],
     });
     const bad = releases.addBad('throws');
@@ -58,10 +60,12 @@ test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) 
     const memory: number[] = [];
     for (let round = 1; round <= UPGRADES; round += 1) {
       releases.point(1);
+      const old = holdfast.workers().map(({ pid }) => pid);
       t.is((await holdfast.reload()).event, 'reload.done');
       releases.point(bad);
       t.is((await holdfast.upgrade()).event, 'upgrade.rollback');
       await waitFor(() => holdfast.processes().length === 3, 20_000, 'the old workers to leave');
+      await caughtUp(holdfast, old);
       sizes.push(sizesOf(holdfast));
       memory.push(rss(holdfast.pid()));
     }
@@ -126,7 +130,7 @@ test('a moved link is the next release for an upgrade, not for a worker that die
   await holdfast.event('worker.ready', undefined, { after });
   t.is((await ask(holdfast.target)).headers['x-release'], '1', 'a replacement runs the old release');
   t.is((await holdfast.upgrade()).event, 'upgrade.done');
-  await waitFor(() => holdfast.workers(1).length === 0, 10_000, 'the old worker to leave');
+  await waitFor(() => holdfast.workers(1).length === 0, 20_000, 'the old worker to leave');
   t.is((await ask(holdfast.target)).headers['x-release'], '2');
   releases.remove(1);
   t.is((await ask(holdfast.target)).headers['x-release'], '2', 'the old directory may be deleted');
@@ -137,6 +141,8 @@ test('HUP resolves the release anew', async (t) => {
   const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: ['-w', '2'] });
   releases.point(2);
   t.is((await holdfast.reload()).event, 'reload.done');
+  // Those before are told to drain before that line is written, and stop to accept a moment after it.
+  await waitFor(() => holdfast.workers().length === 2, 20_000, 'the old workers to leave');
   t.is((await ask(holdfast.target)).headers['x-release'], '2');
   t.is(holdfast.workers().filter(({ gen }) => gen !== 1).length, 0, 'by the same master');
 });
@@ -147,7 +153,7 @@ test('a reload that does not load leaves everything as it was', async (t) => {
   const workers = holdfast.workers();
   releases.point(releases.addBad('throws'));
   t.is((await holdfast.reload()).event, 'reload.failed');
-  await waitFor(() => isDeepStrictEqual(holdfast.workers(), workers), 5_000, 'the same workers, and nobody else');
+  await waitFor(() => isDeepStrictEqual(holdfast.workers(), workers), 20_000, 'the same workers, and nobody else');
 });
 
 test('without a pidfile an upgrade works as well', async (t) => {
@@ -164,7 +170,7 @@ test('a reload whose workers die as soon as they accept fails, and a good one ri
   const dying = `import { createServer } from 'node:http'; export default createServer().on('listening', () => process.exit(9));`;
   releases.point(releases.add(dying));
   t.is((await holdfast.reload()).event, 'reload.failed');
-  await waitFor(() => isDeepStrictEqual(holdfast.workers(), workers), 5_000, 'the same workers, and nobody else');
+  await waitFor(() => isDeepStrictEqual(holdfast.workers(), workers), 20_000, 'the same workers, and nobody else');
   releases.point(releases.add());
   t.is((await holdfast.reload()).event, 'reload.done');
 });
@@ -179,7 +185,7 @@ test('a worker that dies after its release was deleted is replaced from where th
   process.kill(worker?.pid ?? 0, 'SIGKILL');
   await holdfast.event('worker.ready', undefined, { after });
   t.true(holdfast.log.some((line) => /another release than its siblings/.test(String(line.msg))));
-  await waitFor(async () => (await ask(holdfast.target)).headers['x-release'] === '2', 5_000, 'an answer of release 2');
+  await waitFor(async () => (await ask(holdfast.target)).headers['x-release'] === '2', 20_000, 'an answer of release 2');
 });
 
 test('a unix socket keeps its file through upgrades and a roll-back', async (t) => {
@@ -208,5 +214,5 @@ test('a command that npx wrote down by the physical directory leads through the 
   releases.point(2);
   releases.remove(1);
   t.is((await holdfast.upgrade()).event, 'upgrade.done');
-  await waitFor(async () => (await ask(holdfast.target)).headers['x-release'] === '2', 5_000, 'an answer of release 2');
+  await waitFor(async () => (await ask(holdfast.target)).headers['x-release'] === '2', 20_000, 'an answer of release 2');
 });

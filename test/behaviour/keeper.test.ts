@@ -4,6 +4,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
+import { holdRequest } from '../support/held-request.js';
 import { holdLoading } from '../support/held-upgrade.js';
 import { type Exit, type Holdfast, type HoldfastOptions, startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
@@ -71,30 +72,30 @@ for (const { mode, run, processOne, keepPid } of MODES) {
     t.is((await holdfast.upgrade()).event, 'upgrade.rollback');
 
     const { candidate } = await holdLoading(holdfast, releases);
+    const after = holdfast.log.length;
     process.kill(candidate, 'SIGKILL');
-    await holdfast.event('upgrade.rollback', undefined, { after: holdfast.log.length - 1 });
+    await holdfast.event('upgrade.rollback', undefined, { after });
 
     const promotion = await holdLoading(holdfast, releases);
     process.kill(promotion.incumbent, 'SIGKILL');
     promotion.slow.open();
-    await waitFor(() => ofProcess(() => holdfast.pid()) === promotion.candidate, 5_000, 'the candidate in the pidfile');
+    await waitFor(() => ofProcess(() => holdfast.pid()) === promotion.candidate, 20_000, 'the candidate in the pidfile');
     await waitFor(() => holdfast.workers(1).length === 0, 40_000, 'the old workers to drain');
     await goesOn(t, holdfast, load);
 
     releases.point(2);
     const retiree = holdfast.pid();
-    const long = ask(holdfast.target, '/slow?ms=2000');
-    await ask(holdfast.target);
+    const long = await holdRequest(holdfast);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     process.kill(retiree, 'SIGKILL');
-    t.is((await long).body, 'slow\n');
+    t.is(await long.answer(), 'held');
     await waitFor(() => holdfast.workers().length === 2, 40_000, "the retiree's workers to leave");
     await goesOn(t, holdfast, load);
     t.is((await load.report()).failed, 0);
 
     const [worker] = holdfast.workers();
     process.kill(worker?.pid ?? 0, 'SIGKILL');
-    await waitGone(worker?.pid ?? 0, 2_000);
+    await waitGone(worker?.pid ?? 0, 20_000);
     await waitFor(() => holdfast.workers().length === 2, 20_000, 'another worker');
     await goesOn(t, holdfast, load);
     onlyCut(t, await load.stop());
@@ -110,14 +111,14 @@ for (const { mode, run, processOne, keepPid } of MODES) {
       orphans.push(processOne ? holdfast.fromInside(inner) : inner);
     }
     const keeper = holdfast.keeper();
-    await waitFor(() => orphans.every((pid) => stat(pid)?.ppid === keeper), 5_000, 'all to be orphans');
+    await waitFor(() => orphans.every((pid) => stat(pid)?.ppid === keeper), 20_000, 'all to be orphans');
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     for (const pid of orphans.slice(1)) process.kill(pid, 'SIGKILL');
-    await waitFor(() => orphans.slice(1).every((pid) => stat(pid) === undefined), 5_000, 'all to be reaped');
+    await waitFor(() => orphans.slice(1).every((pid) => stat(pid) === undefined), 20_000, 'all to be reaped');
     t.true(isAlive(orphans[0] ?? 0), 'what still runs is left alone');
     process.kill(keeper, 'SIGTERM');
     t.is((await holdfast.exit).status, 0);
-    if (processOne) await waitGone(orphans[0] ?? 0, 5_000);
+    if (processOne) await waitGone(orphans[0] ?? 0, 20_000);
     else process.kill(orphans[0] ?? 0, 'SIGKILL');
     await holdfast.gone();
   });
@@ -143,7 +144,7 @@ for (const { mode, run, processOne, keepPid } of MODES) {
     const releases = new Releases(t);
     releases.point(addSlow(releases).release);
     const holdfast = await start(t, { app: releases.app, cwd: releases.current, untilReady: false });
-    await waitFor(() => holdfast.processes().some(({ role }) => role === 'keeper'), 10_000, 'the keeper');
+    await waitFor(() => holdfast.processes().some(({ role }) => role === 'keeper'), 20_000, 'the keeper');
     process.kill(holdfast.keeper(), 'SIGTERM');
     t.is((await end(holdfast)).status, 0);
   });
@@ -172,12 +173,10 @@ for (const { mode, run, processOne, keepPid } of MODES) {
     `${mode}: a master that is killed alone ends its keeper with status 1 and a line, and its workers answer what they have`,
     async (t) => {
       const holdfast = await start(t, { allowErrors: [/died without a word/] });
-      const long = ask(holdfast.target, '/slow?ms=1500');
-      // Answered behind it: that one has been accepted, too.
-      await ask(holdfast.target);
+      const long = await holdRequest(holdfast);
       const inner = Number(holdfast.events('master.ready').at(-1)?.pid);
       process.kill(holdfast.pid(), 'SIGKILL');
-      t.is((await long).body, 'slow\n');
+      t.is(await long.answer(), 'held');
       t.is((await end(holdfast)).status, 1);
       t.is(holdfast.stderr, `holdfast: the master (pid ${inner}) died without a word\n`);
     },
@@ -213,22 +212,21 @@ for (const { mode, run, processOne, keepPid } of MODES) {
   const orphan = orphanWithPid(keeper, first);
   if (orphan === '') return void t.log('nobody may choose a pid here');
   t.is(Number(orphan), first);
-  const outer = waitFor(() => pids().find((pid) => innerPid(pid) === first && stat(pid)?.ppid === keeper), 5_000, 'an orphan');
+  const outer = waitFor(() => pids().find((pid) => innerPid(pid) === first && stat(pid)?.ppid === keeper), 20_000, 'an orphan');
   process.kill(await outer, 'SIGKILL');
-  await waitFor(() => zombiesBelow(keeper).length === 0, 5_000, 'it to be reaped');
+  await waitFor(() => zombiesBelow(keeper).length === 0, 20_000, 'it to be reaped');
   await leavesNothing(t, holdfast);
 });
 
 (canBeOne ? test : test.skip)('process 1 waits for the workers of a master that was killed, but not after INT', async (t) => {
   const holdfast = await startHoldfast(t, { processOne: true, allowErrors: [/died without a word/] });
-  const cut = t.throwsAsync(ask(holdfast.target, '/slow?ms=20000'));
-  await ask(holdfast.target);
+  const long = await holdRequest(holdfast);
   process.kill(holdfast.pid(), 'SIGKILL');
-  await waitFor(() => holdfast.stderr !== '', 10_000, 'the keeper to say so');
+  await waitFor(() => holdfast.stderr !== '', 20_000, 'the keeper to say so');
   t.is(holdfast.workers().length, 1);
   process.kill(holdfast.keeper(), 'SIGINT');
   t.is((await end(holdfast)).status, 1);
-  await cut;
+  t.is(await long.outcome, 'cut');
 });
 
 type Load = Awaited<ReturnType<typeof startLoad>>;
@@ -242,13 +240,13 @@ function identity(holdfast: Holdfast) {
 async function goesOn(t: ExecutionContext, holdfast: Holdfast, load: Load): Promise<void> {
   await load.mark();
   t.true((await load.answeredAtLeast(200)).total > 0);
-  await waitFor(() => zombiesBelow(holdfast.keeper()).length === 0, 5_000, 'every zombie to be reaped');
+  await waitFor(() => zombiesBelow(holdfast.keeper()).length === 0, 20_000, 'every zombie to be reaped');
 }
 
 /** As `docker stop` does it. */
 async function leavesNothing(t: ExecutionContext, holdfast: Holdfast): Promise<void> {
   const keeper = holdfast.keeper();
-  await waitFor(() => zombiesBelow(keeper).length === 0, 5_000, 'every zombie to be reaped');
+  await waitFor(() => zombiesBelow(keeper).length === 0, 20_000, 'every zombie to be reaped');
   process.kill(keeper, 'SIGTERM');
   t.deepEqual(await end(holdfast), { status: 0, signal: null });
   t.false(existsSync(holdfast.pidfile ?? ''));
@@ -256,7 +254,7 @@ async function leavesNothing(t: ExecutionContext, holdfast: Holdfast): Promise<v
 
 /** When nothing of it is left, how the first process ended. */
 async function end(holdfast: Holdfast): Promise<Exit> {
-  await holdfast.gone(20_000);
+  await holdfast.gone(40_000);
   return holdfast.exit;
 }
 
@@ -279,7 +277,7 @@ async function got(holdfast: Holdfast, signal: NodeJS.Signals): Promise<void> {
   else process.kill(keeper, signal);
   await waitFor(
     () => holdfast.log.slice(seen).some(({ msg }) => msg === `got ${signal}`),
-    10_000,
+    20_000,
     () => `a master that got ${signal}`,
   );
 }

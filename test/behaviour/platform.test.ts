@@ -28,7 +28,7 @@ test('where there is no /proc it serves and upgrades through a moved link, and n
   releases.point(2);
   releases.remove(1);
   t.is((await holdfast.upgrade()).event, 'upgrade.done');
-  await waitFor(() => holdfast.workers(1).length === 0, 10_000, 'the old worker to leave');
+  await waitFor(() => holdfast.workers(1).length === 0, 20_000, 'the old worker to leave');
   t.is((await ask(holdfast.target)).headers['x-release'], '2');
   const [{ command } = {}] = holdfast.events('upgrade.start');
   t.is((command as string[])[0], 'node', 'found through PATH again');

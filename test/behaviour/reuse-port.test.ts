@@ -4,7 +4,9 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
+import { caughtUp } from '../support/caught-up.js';
 import { descriptors, listeningSockets } from '../support/descriptors.js';
+import { holdAtEach, holdRequest } from '../support/held-request.js';
 import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
 import { type Holdfast, type HoldfastOptions, startHoldfast } from '../support/holdfast.js';
 import { type Launcher, launcher } from '../support/launcher.js';
@@ -16,7 +18,7 @@ import { waitFor } from '../support/wait.js';
 
 const KEEP_ALIVE = 5_000;
 /** So that a drain under load does not take long. */
-const BRIEF = 1_000;
+const BRIEF = 2_000;
 const drained = (holdfast: Holdfast, workers: number) =>
   waitFor(() => holdfast.processes().length === 1 + workers, 40_000, `one master and ${workers} workers alone`);
 
@@ -24,7 +26,7 @@ const drained = (holdfast: Holdfast, workers: number) =>
 const sockets = (holdfast: Holdfast, count: number) =>
   waitFor(
     () => listeningSockets(holdfast.port) === count,
-    10_000,
+    20_000,
     () => `${count} sockets; there are ${listeningSockets(holdfast.port)}`,
   );
 
@@ -82,8 +84,8 @@ test.serial('reloads, TTIN, TTOU, WINCH and HUP lose nothing', async (t) => {
     await waitFor(() => holdfast.workers().length >= wanted, 20_000, `${wanted} workers`);
     await served();
   }
-  holdfast.signal('SIGWINCH');
-  await holdfast.event('drain.start', undefined, { after: holdfast.log.length - 1 });
+  // Else the HUP might be taken before it: of signals that wait together the kernel gives the lower number first. signal(7).
+  await holdfast.signalAndWait('SIGWINCH', 'drain.start');
   t.is((await holdfast.reload()).event, 'reload.done');
   await served();
   const report = await load.stop();
@@ -127,20 +129,24 @@ test('what waits in the socket of a worker that is killed is served by its sibli
   // It stands still: what the kernel gives to it waits, and what it gives to the others is answered.
   await freeze(t, victim.pid);
   const asked: Asked[] = [];
-  const answered = () => asked.filter(({ worker }) => worker !== undefined);
+  const askOnce = () => {
+    const one = new Asked(t, holdfast.port);
+    asked.push(one);
+    return one;
+  };
   await waitFor(
     async () => {
-      const batch = Array.from({ length: 12 }, () => new Asked(t, holdfast.port));
-      asked.push(...batch);
-      // Those before it in its queue are answered, and so would these be if they were not the victim's.
-      for (const sibling of known)
-        await waitFor(() => batch.some(({ worker }) => worker === sibling) || asked.length > 100, 5_000, 'siblings');
-      return answered().length < asked.length && answered().length > 0;
+      const batch = Array.from({ length: 12 }, askOnce);
+      // When a later one has been answered by each sibling, all before it in their queues have been: what has not is the victim's.
+      const later: Asked[] = [];
+      const after = () => known.every((sibling) => later.some(({ worker }) => worker === sibling)) || later.push(askOnce()) === 0;
+      await waitFor(after, 20_000, 'an answer of each sibling');
+      return batch.some(({ worker }) => worker === undefined);
     },
     20_000,
     'connections in its queue',
   );
-  t.true(answered().every(({ worker }) => known.includes(worker ?? 0)));
+  t.true(asked.every(({ worker }) => worker === undefined || known.includes(worker)));
   const waiting = asked.filter(({ worker }) => worker === undefined);
   rmSync(gate);
   process.kill(victim.pid, 'SIGKILL');
@@ -151,12 +157,12 @@ test('what waits in the socket of a worker that is killed is served by its sibli
   writeFileSync(gate, '');
   await holdfast.event('worker.ready', (line) => line['worker'] === worker);
   // Given back: one of its siblings stands still, and what waits for that is not the new one's; all the rest is answered.
-  await waitFor(async () => (await ask(holdfast.target)).headers['x-worker'] === String(worker), 10_000, 'an answer of the new one');
+  await waitFor(async () => (await ask(holdfast.target)).headers['x-worker'] === String(worker), 20_000, 'an answer of the new one');
   const accepts = (pid: number) => descriptors(pid).list.filter((line) => line.includes(`:${holdfast.port} listening`)).length;
   const counts = () => holdfast.workers().map(({ pid }) => accepts(pid));
   await waitFor(
     () => counts().every((count) => count === 4),
-    5_000,
+    20_000,
     () => `three inherited sockets and one of its own each: ${counts()}`,
   );
 });
@@ -174,15 +180,17 @@ test('an app that closes its own server and lives on leaves no connection waitin
   releases.point(releases.add(closing));
   const args = ['--reuse-port', '-w', '2'];
   const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args });
-  const long = Array.from({ length: 12 }, () => pending(holdfast, 5_000));
+  const long = await holdAtEach(
+    holdfast,
+    holdfast.workers().map(({ pid }) => pid),
+  );
   const { worker } = await closeOne(holdfast);
   for (let asked = 0; asked < 40; asked += 1) t.not((await ask(holdfast.target)).headers['x-worker'], worker);
-  t.true(long.every(({ ended }) => !ended));
-  for (const { body } of long) t.is(await body, 'slow\n');
-  t.true(long.some((each) => each.worker === worker));
-  await waitFor(() => holdfast.stdout.includes(`closed ${worker}\n`), 10_000, 'the app to hear that its server is closed');
+  t.true(long.every(({ over }) => !over));
+  for (const each of long) t.is(await each.answer(), 'held');
+  await waitFor(() => holdfast.stdout.includes(`closed ${worker}\n`), 20_000, 'the app to hear that its server is closed');
   await holdfast.event('worker.exit', (line) => String(line['worker']) === worker);
-  await waitFor(() => holdfast.workers().length === 2, 10_000, 'another one');
+  await waitFor(() => holdfast.workers().length === 2, 20_000, 'another one');
 });
 
 /** The worker that got it. */
@@ -195,44 +203,35 @@ async function closeOne(holdfast: Holdfast): Promise<{ readonly worker: string }
 
 test('a stop closes every socket at once, whoever still drains', async (t) => {
   const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2'] });
-  const long = pending(holdfast, 4_000);
-  await ask(holdfast.target);
+  const long = await holdRequest(holdfast);
   holdfast.signal('SIGTERM');
   await sockets(holdfast, 0);
-  t.false(long.ended);
-  t.is(await long.body, 'slow\n');
+  t.false(long.over);
+  t.is(await long.answer(), 'held');
 });
-
-/** A request that takes so many milliseconds, and whether it is answered yet. */
-function pending(holdfast: Holdfast, ms: number): { readonly body: Promise<string>; ended: boolean; worker: string } {
-  const answer = ask(holdfast.target, `/slow?ms=${ms}`);
-  const found = { ended: false, worker: '', body: answer.then(({ body }) => body) };
-  void answer.then(({ headers }) => Object.assign(found, { ended: true, worker: String(headers['x-worker']) }));
-  return found;
-}
 
 test('what a worker had that TTOU takes away is served by those who stay, while it still drains', async (t) => {
   const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2'] });
-  const second = String(holdfast.workers()[1]?.pid);
-  const long = Array.from({ length: 12 }, () => pending(holdfast, 5_000));
-  await ask(holdfast.target);
+  const second = holdfast.workers()[1]?.pid ?? 0;
+  const long = await holdAtEach(holdfast, [second]);
   holdfast.signal('SIGTTOU');
-  await holdfast.event('drain.start', (line) => String(line.pid) === second);
-  for (let asked = 0; asked < 40; asked += 1) t.not((await ask(holdfast.target)).headers['x-worker'], second);
-  t.true(long.every(({ ended }) => !ended));
-  await Promise.all(long.map(({ body }) => body));
-  t.true(long.some(({ worker }) => worker === second));
+  await holdfast.event('drain.start', ({ pid }) => pid === second);
+  for (let asked = 0; asked < 40; asked += 1) t.not((await ask(holdfast.target)).headers['x-worker'], String(second));
+  t.true(long.every(({ over }) => !over));
+  for (const each of long) t.is(await each.answer(), 'held');
 });
 
 test('twelve upgrades with a socket for each worker grow nothing, and a roll-back leaves the same descriptors', async (t) => {
   const releases = new Releases(t);
-  const args = ['--reuse-port', '-w', '2', '-b', '127.0.0.1:0', '-b', '[::1]:0'];
+  const args = ['--reuse-port', '-w', '2', '-b', '127.0.0.1:0', '-b', '[::1]:0', '--log-level', 'debug'];
   const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args, allowErrors: [/upgrade\.rollback/] });
   const count = () => ({ master: descriptors(holdfast.pid()).count, workers: holdfast.workers().map(({ pid }) => descriptors(pid).count) });
   const counts: ReturnType<typeof count>[] = [];
   for (let generation = 2; generation <= 13; generation += 1) {
+    const old = holdfast.pid();
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await drained(holdfast, 2);
+    await caughtUp(holdfast, [old]);
     counts.push(count());
   }
   for (const each of counts) t.deepEqual(each, counts[0]);
@@ -255,7 +254,7 @@ test('a second instance is refused, as without it', async (t) => {
 });
 
 test('between a generation without it and one with it nothing is lost, either way', async (t) => {
-  const { holdfast, next } = await startScaled(t, '--keep-alive 1 -w 2');
+  const { holdfast, next } = await startScaled(t, '--keep-alive 2 -w 2');
   const load = await startLoad(t, {
     target: holdfast.target,
     mix: { short: 4, hot: 2, keepAlive: 4, slow: 2, halfHead: 2 },
@@ -268,7 +267,7 @@ test('between a generation without it and one with it nothing is lost, either wa
     ['-w 2', 3],
     ['--reuse-port -w 4', 4],
   ] as const) {
-    next.write(`--keep-alive 1 ${args}`);
+    next.write(`--keep-alive 2 ${args}`);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await load.mark();
     await load.answeredAtLeast(200);
@@ -286,7 +285,7 @@ const expected = [/the candidate gives up/, /upgrade\.rollback/, /died/];
 /** Two workers, and four in the next generation; under load, of which nothing may fail. */
 async function growing(t: ExecutionContext, act: (holdfast: Holdfast, releases: Releases, next: Launcher) => Promise<void>): Promise<void> {
   const releases = new Releases(t, 2);
-  const { holdfast, next } = await startScaled(t, '--keep-alive 1 --reuse-port -w 2', {
+  const { holdfast, next } = await startScaled(t, '--keep-alive 2 --reuse-port -w 2', {
     app: releases.app,
     cwd: releases.current,
     allowErrors: expected,
@@ -298,7 +297,7 @@ async function growing(t: ExecutionContext, act: (holdfast: Holdfast, releases: 
     shortPerSecond: 500,
   });
   await load.warm(5);
-  next.write('--keep-alive 1 --reuse-port -w 4');
+  next.write('--keep-alive 2 --reuse-port -w 4');
   await act(holdfast, releases, next);
   await load.mark();
   await load.answeredAtLeast(200);
@@ -336,16 +335,15 @@ test('an incumbent that is killed is succeeded by a candidate with more workers,
 test('a new incumbent with more workers that is killed while the retiree drains takes no connection along', async (t) => {
   await growing(t, async (holdfast, releases) => {
     const retiree = holdfast.pid();
-    const long = ask(holdfast.target, '/slow?ms=6000');
-    await ask(holdfast.target);
+    const long = await holdRequest(holdfast);
     releases.point(2);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     t.is(listeningSockets(holdfast.port), 2, 'the new ones wait until nobody can return without them');
     process.kill(holdfast.pid(), 'SIGKILL');
-    await waitFor(() => holdfast.pid() === retiree, 5_000, 'the retiree in the pidfile');
+    await waitFor(() => holdfast.pid() === retiree, 20_000, 'the retiree in the pidfile');
+    t.is(await long.answer(), 'held');
     await drained(holdfast, 2);
     t.is((await ask(holdfast.target)).headers['x-release'], '1');
-    t.is((await long).body, 'slow\n');
     t.is(listeningSockets(holdfast.port), 2);
     t.false(existsSync(`${holdfast.pidfile}.oldbin`));
   });
@@ -353,33 +351,31 @@ test('a new incumbent with more workers that is killed while the retiree drains 
 
 test('a candidate beside its incumbent accepts on nothing that the incumbent does not accept on, and takes nothing along', async (t) => {
   await growing(t, async (holdfast, _releases, next) => {
-    const long = pending(holdfast, 8_000);
-    await ask(holdfast.target);
-    next.write('--keep-alive 1 --reuse-port -w 4 --upgrade manual');
+    const long = await holdRequest(holdfast);
+    next.write('--keep-alive 2 --reuse-port -w 4 --upgrade manual');
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     const after = holdfast.log.length;
     holdfast.signal('SIGUSR2');
     const { candidate } = await holdfast.event('upgrade.ready', (line) => line['candidate'] !== undefined, { after });
     t.is(listeningSockets(holdfast.port), 2);
-    t.false(long.ended);
+    t.false(long.over);
     process.kill(Number(candidate), 'SIGTERM');
     await holdfast.event('upgrade.rollback', undefined, { after });
-    t.is(await long.body, 'slow\n');
+    t.is(await long.answer(), 'held');
     await drained(holdfast, 4);
     await sockets(holdfast, 4);
-    for (let asked = 0; asked < 40; asked += 1) t.is((await ask(holdfast.target, '/', 5_000)).status, 200);
+    for (let asked = 0; asked < 40; asked += 1) t.is((await ask(holdfast.target, '/', 20_000)).status, 200);
   });
 });
 
 test('a retiree that is killed while it drains lets the new sockets listen', async (t) => {
   await growing(t, async (holdfast) => {
     const retiree = holdfast.pid();
-    const long = ask(holdfast.target, '/slow?ms=3000');
-    await ask(holdfast.target);
+    const long = await holdRequest(holdfast);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     t.is(listeningSockets(holdfast.port), 2);
     process.kill(retiree, 'SIGKILL');
     await sockets(holdfast, 4);
-    t.is((await long).body, 'slow\n');
+    t.is(await long.answer(), 'held');
   });
 });

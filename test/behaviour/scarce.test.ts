@@ -90,8 +90,8 @@ test('a worker that cannot be replaced for want of descriptors is replaced when 
   process.kill(holdfast.workers()[0]?.pid ?? 0, 'SIGKILL');
   await holdfast.says(/cannot start worker 1: no descriptors are left/);
   limitDescriptors(holdfast.pid(), PLENTY);
-  await waitFor(() => isDeepStrictEqual(ran(holdfast).fds, fds), 15_000, 'the same descriptors');
-  await waitFor(() => holdfast.workers().length === 2, 15_000, 'two workers');
+  await waitFor(() => isDeepStrictEqual(ran(holdfast).fds, fds), 20_000, 'the same descriptors');
+  await waitFor(() => holdfast.workers().length === 2, 20_000, 'two workers');
   t.pass();
 });
 

@@ -46,7 +46,7 @@ test('an incumbent of format 1 that says more than we know hands over, and its d
   const target = { host: '127.0.0.1', port: Number(address.split(':')[1]) };
   t.is((await ask(target)).status, 200);
   candidate.hangUp();
-  await waitFor(() => !readdirSync(candidate.dir).includes('pid.oldbin'), 5_000, 'no .oldbin of a dead retiree');
+  await waitFor(() => !readdirSync(candidate.dir).includes('pid.oldbin'), 20_000, 'no .oldbin of a dead retiree');
   process.kill(Number(hello.pid), 'SIGTERM');
   t.deepEqual(await candidate.exit, { status: 0, signal: null });
 });

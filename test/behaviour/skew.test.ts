@@ -3,7 +3,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
+import { caughtUp } from '../support/caught-up.js';
 import { descriptors } from '../support/descriptors.js';
+import { holdRequest } from '../support/held-request.js';
 import { holdLoading } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { everyKind, startLoad } from '../support/load/index.js';
@@ -30,7 +32,7 @@ async function start(t: ExecutionContext, first: Which, allowErrors: readonly Re
   const both = new TwoReleases(t, first);
   const apps = new Releases(t, 0);
   apps.add(tellsHoldfast);
-  const args = ['-w', '2', '-b', '127.0.0.1:0', '-b', `unix:${join(apps.root, 'shop.sock')}`];
+  const args = ['-w', '2', '--log-level', 'debug', '-b', '127.0.0.1:0', '-b', `unix:${join(apps.root, 'shop.sock')}`];
   const { app, current: cwd } = apps;
   return { holdfast: await startHoldfast(t, { command: both.command, app, cwd, args, allowErrors, stopMs: 40_000 }), apps, both };
 }
@@ -49,11 +51,13 @@ test('from the previous release to this one and back, twice over, nothing is los
   const held: Record<Which, number[]> = { previous: [], this: [] };
   for (const which of ['this', 'previous', 'this', 'previous'] as const) {
     both.point(which);
+    const old = holdfast.pid();
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await load.mark();
     await load.answeredAtLeast(300);
     t.is(await answering(holdfast), which);
     t.is((await ask({ socketPath: join(apps.root, 'shop.sock') })).headers['x-holdfast'], which);
+    await caughtUp(holdfast, [old]);
     held[which].push(descriptors(holdfast.pid()).count);
   }
   for (const counts of Object.values(held)) t.deepEqual(new Set(counts).size, 1, `descriptors: ${counts.join(', ')}`);
@@ -86,7 +90,7 @@ for (const [from, to] of pairs) {
     both.point(to);
     const { slow, candidate, incumbent } = await holdLoading(holdfast, apps);
     process.kill(incumbent, 'SIGKILL');
-    await waitFor(() => holdfast.pid() === candidate, 5_000, 'the candidate in the pidfile');
+    await waitFor(() => holdfast.pid() === candidate, 20_000, 'the candidate in the pidfile');
     slow.open();
     await holdfast.event('master.ready', (line) => line.pid === candidate);
     await waitFor(() => holdfast.workers(1).length === 0, 40_000, 'the old workers to drain');
@@ -98,14 +102,13 @@ for (const [from, to] of pairs) {
     const { holdfast, both } = await start(t, from);
     const probing = probeRefused(t, holdfast.target);
     const retiree = holdfast.pid();
-    const long = ask(holdfast.target, '/slow?ms=3000');
-    await ask(holdfast.target);
+    const long = await holdRequest(holdfast);
     both.point(to);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     process.kill(holdfast.pid(), 'SIGKILL');
-    await waitFor(() => holdfast.pid() === retiree, 5_000, 'the retiree in the pidfile');
+    await waitFor(() => holdfast.pid() === retiree, 20_000, 'the retiree in the pidfile');
     await waitFor(() => holdfast.workers(2).length === 0, 40_000, "the dead one's workers to drain");
-    t.is((await long).body, 'slow\n');
+    t.is(await long.answer(), 'held');
     t.is((await ask(holdfast.target)).headers['x-holdfast'], from);
     t.is((await probing.stop()).refused, 0);
     t.false(existsSync(`${holdfast.pidfile}.oldbin`));
@@ -114,8 +117,7 @@ for (const [from, to] of pairs) {
   test(`orders pass between a retiree, ${from}, and its successor, ${to}: USR2 up, TERM down`, async (t) => {
     const { holdfast, both } = await start(t, from);
     const retiree = holdfast.pid();
-    const long = ask(holdfast.target, '/slow?ms=5000');
-    await ask(holdfast.target);
+    const long = await holdRequest(holdfast);
     both.point(to);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     process.kill(retiree, 'SIGUSR2');
@@ -124,7 +126,7 @@ for (const [from, to] of pairs) {
     const after = holdfast.log.length;
     const stopped = holdfast.stop();
     t.is((await holdfast.event('drain.start', ({ gen }) => gen === 3, { after })).gen, 3);
-    t.is((await long).body, 'slow\n');
+    t.is(await long.answer(), 'held');
     await stopped;
     t.deepEqual(
       holdfast.events('master.exit').map(({ gen }) => gen),
@@ -151,7 +153,7 @@ for (const [from, to] of pairs) {
     );
     terminal.type('\x03');
     t.is((await terminal.exit).status, 0);
-    await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
+    await waitFor(() => terminal.processes().length === 0, 20_000, 'everything to end');
     t.false(existsSync(pidfile));
   });
 }

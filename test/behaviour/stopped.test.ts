@@ -47,7 +47,7 @@ test('a candidate that is stopped for a moment while it loads is committed', (t)
     const { candidate, slow } = await holdLoading(holdfast, releases);
     await freeze(t, candidate);
     slow.open();
-    await waitFor(() => holdfast.workers(2).length === 2, 5_000, 'its workers');
+    await waitFor(() => holdfast.workers(2).length === 2, 20_000, 'its workers');
     thaw(candidate);
     await holdfast.event('upgrade.done');
     t.is(holdfast.pid(), candidate);
@@ -117,7 +117,7 @@ test('a stopped candidate whose incumbent is killed meanwhile takes its place wh
     await freeze(t, candidate);
     slow.open();
     process.kill(incumbent, 'SIGKILL');
-    await waitGone(incumbent, 5_000);
+    await waitGone(incumbent, 20_000);
     t.is(
       (await ask(holdfast.target)).headers['x-release'],
       '1',
@@ -163,10 +163,10 @@ test('a stopped retiree returns when it is continued, and its successor was kill
     const successor = holdfast.pid();
     await freeze(t, retiree);
     process.kill(successor, 'SIGKILL');
-    await waitGone(successor, 2_000);
+    await waitGone(successor, 20_000);
     t.is((await ask(holdfast.target)).status, 200, "the dead one's workers go on accepting, for the retiree holds their lease");
     thaw(retiree);
-    await waitFor(() => holdfast.pid() === retiree, 5_000, 'the retiree in the pidfile');
+    await waitFor(() => holdfast.pid() === retiree, 20_000, 'the retiree in the pidfile');
     t.is(await long.answer(), 'held');
     await waitFor(() => holdfast.processes().length === 3, 40_000, 'the first generation alone');
     t.deepEqual(holdfast.strayFiles(), []);
@@ -185,7 +185,7 @@ test('a stopped retiree returns when it is continued, and its successor was kill
   const stopping = await holdfast.says(/^stopping: /, ({ pid }) => pid === incumbent);
   const killed = await holdfast.says(new RegExp(`^the retiree \\(pid ${retiree}\\) did not leave in time; it is killed$`));
   const waited = Date.parse(String(killed['time'])) - Date.parse(String(stopping['time']));
-  t.true(waited >= LIMIT_MS && waited < LIMIT_MS + 2_000, `${waited} ms`);
+  t.true(waited >= LIMIT_MS && waited < 2 * LIMIT_MS, `${waited} ms`);
   t.true(isAlive(incumbent));
   t.is(await long, 'cut');
   await holdfast.gone();

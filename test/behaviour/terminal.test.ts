@@ -23,7 +23,7 @@ test('an upgrade on a terminal keeps the first process, and ^C then ends the new
   const first = Number(readFileSync(pidfile, 'utf8'));
   process.kill(first, 'SIGUSR2');
   await waitFor(() => Number(readFileSync(pidfile, 'utf8')) !== first, 20_000, 'the second generation');
-  await waitFor(() => !isAlive(first), 10_000, 'the first one to leave');
+  await waitFor(() => !isAlive(first), 20_000, 'the first one to leave');
   t.is((await ask({ host: '127.0.0.1', port: Number(port) })).status, 200);
   t.true(
     terminal.processes().some(({ role }) => role === 'keeper'),
@@ -31,7 +31,7 @@ test('an upgrade on a terminal keeps the first process, and ^C then ends the new
   );
   terminal.type('\x03');
   t.is((await terminal.exit).status, 0);
-  await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
+  await waitFor(() => terminal.processes().length === 0, 20_000, 'everything to end');
 });
 
 rootTest(
@@ -65,7 +65,7 @@ test('a keeper that is killed takes no port with it: the master stops, for nobod
   const keeper = terminal.processes().find(({ role }) => role === 'keeper');
   process.kill(keeper?.pid ?? 0, 'SIGKILL');
   await terminal.exit;
-  await waitFor(() => terminal.processes().length === 0, 15_000, 'everything to end');
+  await waitFor(() => terminal.processes().length === 0, 20_000, 'everything to end');
   t.false(existsSync(pidfile));
 });
 
@@ -77,15 +77,15 @@ test('a master that is killed ends its keeper with status 1 and a line that says
   process.kill(master, 'SIGKILL');
   t.is((await terminal.exit).status, 1);
   t.true(terminal.output.includes(`holdfast: the master (pid ${master}) died without a word`));
-  await waitFor(() => terminal.processes().length === 0, 15_000, 'everything to end');
+  await waitFor(() => terminal.processes().length === 0, 20_000, 'everything to end');
 });
 
 test('signals to a keeper whose master has no handlers yet wait for them', async (t) => {
   const gate = join(tempDir(t), 'gate');
   const env = { GATE: gate, NODE_OPTIONS: `--import=${pathToFileURL(fixture('late-master.mjs'))}` };
   const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', fixture('hello.js')], { env });
-  const keeper = await waitFor(() => terminal.processes().find(({ role }) => role === 'keeper'), 10_000, 'the keeper');
-  const master = await waitFor(() => children(keeper.pid).at(0), 5_000, 'the master');
+  const keeper = await waitFor(() => terminal.processes().find(({ role }) => role === 'keeper'), 20_000, 'the keeper');
+  const master = await waitFor(() => children(keeper.pid).at(0), 20_000, 'the master');
   t.is(caughtSignals(master) & (1n << BigInt(constants.signals.SIGUSR2 - 1)), 0n, 'it would be killed');
   for (const signal of ['SIGUSR1', 'SIGUSR2', 'SIGTTIN'] as const) await deliver(keeper.pid, signal);
   writeFileSync(gate, '');
@@ -98,10 +98,10 @@ test('^C while the app still loads ends everything', async (t) => {
   const app = join(tempDir(t), 'app.mjs');
   writeFileSync(app, 'await new Promise((resolve) => setTimeout(resolve, 60_000));');
   const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', app]);
-  await waitFor(() => terminal.processes().some(({ role }) => role === 'keeper'), 10_000, 'the keeper');
+  await waitFor(() => terminal.processes().some(({ role }) => role === 'keeper'), 20_000, 'the keeper');
   terminal.type('\x03');
   await terminal.exit;
-  await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
+  await waitFor(() => terminal.processes().length === 0, 20_000, 'everything to end');
   t.pass();
 });
 
@@ -123,7 +123,7 @@ for (const { where, run, before } of [
     t.notRegex(terminal.output, /got SIGWINCH/);
     terminal.type('\x03');
     t.is((await terminal.exit).status, 0);
-    await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
+    await waitFor(() => terminal.processes().length === 0, 20_000, 'everything to end');
   });
 }
 
@@ -137,7 +137,7 @@ test('a terminal that is closed ends everything, in order', async (t) => {
   await waitFor(() => existsSync(log) && readFileSync(log, 'utf8').includes('master.ready'), 10_000, 'the master to be ready');
   const [script] = terminal.processes().filter(({ args }) => args.startsWith('script '));
   process.kill(script?.pid ?? 0, 'SIGKILL');
-  await waitFor(() => terminal.processes().length === 0, 10_000, 'everything to end');
+  await waitFor(() => terminal.processes().length === 0, 20_000, 'everything to end');
   t.false(existsSync(pidfile));
   t.is(readFileSync(status, 'utf8'), '0\n', 'nobody is aborted');
   t.regex(readFileSync(log, 'utf8'), /worker 1 exited with status 0/);

@@ -96,7 +96,7 @@ test('who waits on a socket whose file is gone is served before its last worker 
   const [worker] = holdfast.workers();
   // Its loop is blocked: whoever comes now is queued, and still is when the new worker accepts.
   const blocking = ask({ socketPath: path }, '/block?ms=4000');
-  await waitFor(() => stat(worker?.pid ?? 0)?.state === 'R', 5_000, 'the worker at work');
+  await waitFor(() => stat(worker?.pid ?? 0)?.state === 'R', 20_000, 'the worker at work');
   const waiting = await Promise.all(Array.from({ length: 5 }, () => connected(path, '/pid')));
   unlinkSync(path);
   const reload = holdfast.reload();

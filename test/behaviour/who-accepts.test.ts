@@ -65,11 +65,11 @@ test('during an upgrade that is rolled back, and a reload that fails', (t) =>
 test('while a worker that somebody else told TERM is replaced, and the other one with it', (t) =>
   throughout(t, async ({ holdfast }) => {
     // Old enough to count as healthy, and to be replaced at once.
-    await waitFor(() => holdfast.workers().length === WANTED, 1_000, 'two workers');
+    await waitFor(() => holdfast.workers().length === WANTED, 20_000, 'two workers');
     const before = holdfast.workers();
     for (const { pid } of before) process.kill(pid, 'SIGTERM');
     for (const { pid } of before) await waitGone(pid, 20_000);
-    await waitFor(() => holdfast.workers().length === WANTED, 10_000, 'two new workers');
+    await waitFor(() => holdfast.workers().length === WANTED, 20_000, 'two new workers');
   }));
 
 test('while there is one more for a time', (t) =>
@@ -94,6 +94,6 @@ test('when the successor is killed, and the retiree returns', (t) =>
     const held = await holdRequest(holdfast);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     process.kill(holdfast.pid(), 'SIGKILL');
-    await waitFor(() => holdfast.pid() === retiree, 5_000, 'the retiree in the pidfile');
+    await waitFor(() => holdfast.pid() === retiree, 20_000, 'the retiree in the pidfile');
     t.is(await held.answer(), 'held');
   }));

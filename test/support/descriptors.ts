@@ -29,6 +29,11 @@ export function descriptors(pid: number): Descriptors {
   return { count: found.length, kinds, list: found.map(({ fd, target }) => `${fd} ${kindOf(target)} ${describe(target, tcp)}`) };
 }
 
+/** How many TCP connections a process has, queued ones not included. */
+export function connections(pid: number): number {
+  return descriptors(pid).list.filter((line) => / tcp .*(?<! listening)$/.test(line)).length;
+}
+
 /** The processes that hold a listening TCP socket of this port, a mere holder who never accepts included. */
 export function listeningOn(port: number): number[] {
   const targets = listeningTargets(port);

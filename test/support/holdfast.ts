@@ -208,7 +208,7 @@ export class Holdfast {
   }
 
   /** Waits until every process of the tree is gone. */
-  async gone(ms = this.#options.stopMs ?? 15_000): Promise<void> {
+  async gone(ms = this.#options.stopMs ?? 30_000): Promise<void> {
     await waitFor(
       () => this.processes().length === 0,
       ms,

@@ -23,7 +23,7 @@ export interface HoldfastOptions {
   readonly logFile?: string;
   /** Error lines of the log and lines of stderr that the test expects; true for any. */
   readonly allowErrors?: true | readonly RegExp[];
-  /** How long the end of everything may take after the stop, milliseconds; 15 s if not given. */
+  /** How long the end of everything may take after the stop, milliseconds; 30 s if not given. */
   readonly stopMs?: number;
   /** A command that runs it: `setpriv ...`, `unshare ...`. */
   readonly under?: readonly string[];

@@ -40,6 +40,11 @@ export function isAlive(pid: number): boolean {
   return found !== undefined && found.state !== 'Z' && found.state !== 'X';
 }
 
+/** Whether all of its threads have let go of what they held: the first may be a zombie while another still has the descriptors. */
+export function hasLetGo(pid: number): boolean {
+  return !isAlive(pid) && (ofProcess(() => readdirSync(`/proc/${pid}/task`))?.length ?? 0) < 2;
+}
+
 /** @param ms how long to wait, milliseconds */
 export async function waitGone(pid: number, ms: number): Promise<void> {
   await waitFor(

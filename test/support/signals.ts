@@ -9,7 +9,7 @@ export async function freeze(t: Test, pid: number): Promise<void> {
   t.teardown(() => {
     if (isAlive(pid)) thaw(pid);
   });
-  await waitFor(() => stat(pid)?.state === 'T', 2000, `process ${pid} to stop`);
+  await waitFor(() => stat(pid)?.state === 'T', 20_000, `process ${pid} to stop`);
 }
 
 /** SIGCONT. */
@@ -21,5 +21,5 @@ export function thaw(pid: number): void {
 export async function deliver(pid: number, name: NodeJS.Signals): Promise<void> {
   process.kill(pid, name);
   const bit = 1n << BigInt(constants.signals[name] - 1);
-  await waitFor(() => (pendingSignals(pid) & bit) === 0n, 5_000, `${pid} to take ${name}`);
+  await waitFor(() => (pendingSignals(pid) & bit) === 0n, 20_000, `${pid} to take ${name}`);
 }

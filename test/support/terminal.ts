@@ -12,7 +12,7 @@ export interface Terminal {
   readonly output: string;
   /** As typed on the keyboard: '\x03' is ^C, '\x1a' ^Z, '\x1c' ^\. */
   type(keys: string): void;
-  /** Waits until the output shows this. Milliseconds, 10 s if not given. */
+  /** Waits until the output shows this. Milliseconds, 20 s if not given. */
   shows(pattern: RegExp, timeoutMs?: number): Promise<RegExpExecArray>;
   /** The command's end; a death by signal N shows as status 128 + N. */
   readonly exit: Promise<Exit>;
@@ -41,7 +41,7 @@ export function openTerminal(t: Test, command: readonly string[], options: { cwd
     killMarked(mark);
     await exit;
   });
-  const shows = (pattern: RegExp, timeoutMs = 10_000) =>
+  const shows = (pattern: RegExp, timeoutMs = 20_000) =>
     waitFor(
       () => pattern.exec(output),
       timeoutMs,

@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
-import { isAlive, ofProcess } from '../support/proc.js';
+import { hasLetGo, isAlive } from '../support/proc.js';
 import type { Test } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
@@ -91,14 +91,9 @@ export async function player(t: Test, before: readonly string[] = [], module = p
     async kill() {
       process.kill(pid, 'SIGKILL');
       if (pid === child.pid) await exited;
-      // The first thread may be a zombie while another still holds the descriptors.
-      else await waitFor(() => !isAlive(pid) && threads(pid) < 2, 5000, `process ${pid} to die`);
+      else await waitFor(() => hasLetGo(pid), 20_000, `process ${pid} to die`);
     },
   };
-}
-
-function threads(pid: number): number {
-  return ofProcess(() => readdirSync(`/proc/${pid}/task`))?.length ?? 0;
 }
 
 export function named(path: string): number {

@@ -406,13 +406,17 @@ test('PATH is never missing, empty or half-written during 200 rotations back and
   await first.do('claim', path);
   const watch = await watchPidfile(t, path);
   let [incumbent, candidate] = [first, second];
-  for (let round = 0; round < 200; round += 1) {
+  // The reader has to see some of it, and who reads on a busy machine sees less.
+  const enough = async () => {
+    const { reads, pids } = await watch.report();
+    return reads > 1000 && pids.length > 50;
+  };
+  for (let round = 0; round < 200 || !(await enough()); round += 1) {
     await candidate.do('propose', path);
     await candidate.do('rotate');
     await incumbent.do('release');
     [incumbent, candidate] = [candidate, incumbent];
   }
-  const { missing, empty, malformed, dead, reads, pids } = await watch.stop();
+  const { missing, empty, malformed, dead } = await watch.stop();
   t.deepEqual({ missing, empty, malformed, dead }, { missing: 0, empty: 0, malformed: 0, dead: [] });
-  t.true(reads > 1000 && pids.length > 50, `${reads} reads, ${pids.length} changes seen`);
 });

@@ -74,7 +74,7 @@ async function endGroup(child: ChildProcess): Promise<void> {
 
 /** Resolves when it answers. */
 export async function answers(target: Target): Promise<void> {
-  await waitFor(() => ask(target, '/', 5_000).then(Boolean, () => false), 30_000, `an answer on port ${target.port}`);
+  await waitFor(() => ask(target, '/', 20_000).then(Boolean, () => false), 30_000, `an answer on port ${target.port}`);
 }
 
 /** Runs `replace`, and resolves when none of the children that `pid` had before it is left. */

@@ -31,7 +31,7 @@ export const kinds: Readonly<Record<KindName, (client: Client, turn: () => Promi
   /** Keep-alive with seconds of think time, still within the server's promise. */
   patient: async (client) => {
     await client.get(home);
-    await client.rest(Math.min(3000, client.options.keepAliveTimeoutMs * 0.6));
+    await client.rest(Math.min(3000, client.options.keepAliveTimeoutMs * 0.5));
   },
 
   /** Asks once, then holds the connection until the server's time for it is over. */

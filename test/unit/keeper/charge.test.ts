@@ -29,7 +29,7 @@ async function player(t: ExecutionContext): Promise<Player> {
     const wanted = ['here', ...signals, ''].join('\n');
     await waitFor(
       () => text.length >= wanted.length,
-      10_000,
+      20_000,
       () => `${JSON.stringify(wanted)}, got ${JSON.stringify(text)}`,
     );
     t.is(text, wanted);

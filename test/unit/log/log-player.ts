@@ -1,5 +1,6 @@
 // Logs to its standard output, whatever that is.
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import Module from 'node:module';
 import { Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -33,8 +34,8 @@ switch (process.argv[2]) {
   case 'batch': {
     const access = new AccessLog('-', log);
     for (let n = 0; n < Number(process.argv[3]); n += 1) access.add(JSON.stringify({ n, pid: process.pid, text: 'x'.repeat(n % 300) }));
-    // The reader begins late, and a process that ends has not that much patience.
-    for (let turn = 0; turn < 40; turn += 1) {
+    // The reader begins late, and a process that ends has not that much patience: it ends when all of it has been read.
+    while (!existsSync(process.argv[4] ?? '')) {
       access.end();
       await sleep(50);
     }

@@ -1,6 +1,6 @@
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import test from 'ava';
 import { EXIT, HoldfastError } from '#src/errors.js';
 import { type Log, openLog } from '#src/log/log.js';
+import { ofProcess } from '../../support/proc.js';
 import { tempDir } from '../../support/temp.js';
 import { openTerminal } from '../../support/terminal.js';
 
@@ -220,12 +221,17 @@ test('a pipe that blocks, and is not read, stops nobody', async (t) => {
 });
 
 test('batches of several writers do not mix their lines in a pipe', async (t) => {
-  const script = `(for i in 1 2 3 4; do "$0" "$1" batch 800 & done; wait) | (sleep 1; cat)`;
-  const shell = spawn('/bin/sh', ['-c', script, process.execPath, PLAYER], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const read = join(tempDir(t), 'read');
+  const script = `(for i in 1 2 3 4; do "$0" "$1" batch 800 "$2" & done; wait) | (sleep 1; cat)`;
+  const shell = spawn('/bin/sh', ['-c', script, process.execPath, PLAYER, read], { stdio: ['ignore', 'pipe', 'inherit'], detached: true });
+  t.teardown(() => ofProcess(() => process.kill(-(shell.pid ?? 0), 'SIGKILL')));
+  let lines = 0;
   const perWriter = new Map<number, number[]>();
   for await (const text of createInterface({ input: shell.stdout })) {
     const { n, pid } = JSON.parse(text) as { n: number; pid: number };
     perWriter.set(pid, [...(perWriter.get(pid) ?? []), n]);
+    lines += 1;
+    if (lines === 4 * 800) writeFileSync(read, '');
   }
   t.is(perWriter.size, 4);
   for (const numbers of perWriter.values())

@@ -33,6 +33,9 @@ function pretendTest() {
   return { t, tearDown, said };
 }
 
+/** For those who do end. */
+const patient = { stopMs: 30_000 };
+
 async function startPretending(PRETEND: string, options: HoldfastOptions = {}) {
   const { t, tearDown, said } = pretendTest();
   return { holdfast: await startHoldfast(t, { command, env: { PRETEND }, stopMs: 500, ...options }), tearDown, said, t };
@@ -44,13 +47,13 @@ test('a double-forked process is found by its mark, and ended', async (t) => {
   const shell = spawn('/bin/sh', ['-c', 'sleep 60 & exit 0'], { env: { [MARK]: mark }, stdio: 'ignore', detached: true });
   await once(shell, 'exit');
   // Between its fork and its exec the child still says what the shell was.
-  await waitFor(() => processesMarked(mark)[0]?.args === 'sleep 60', 2000, 'sleep in the place of the shell');
+  await waitFor(() => processesMarked(mark)[0]?.args === 'sleep 60', 20_000, 'sleep in the place of the shell');
   const [found, ...others] = processesMarked(mark);
   t.like(found, { args: 'sleep 60', role: 'other' });
   t.not(found?.ppid, process.pid);
   t.deepEqual(others, []);
   killMarked(mark);
-  await waitFor(() => processesMarked(mark).length === 0, 2000, 'the end of the marked');
+  await waitFor(() => processesMarked(mark).length === 0, 20_000, 'the end of the marked');
   t.false(isAlive(found?.pid ?? 0));
 });
 
@@ -59,16 +62,16 @@ test('a run is followed through its generations to its end', async (t) => {
   const first = holdfast.pid();
   t.is(holdfast.process.pid, first);
   t.deepEqual(holdfast.target, { host: '127.0.0.1', port: 4711 });
-  await waitFor(() => holdfast.workers().length === 1, 5000, 'the worker');
+  await waitFor(() => holdfast.workers().length === 1, 20_000, 'the worker');
   t.like(holdfast.workers(), [{ gen: 1, slot: 1 }]);
   for (const gen of [2, 3]) {
     t.like(await holdfast.upgrade(), { event: 'upgrade.done', gen });
     t.not(holdfast.pid(), first);
-    await waitFor(() => holdfast.workers().every((worker) => worker.gen === gen), 5000, 'the end of the old worker');
+    await waitFor(() => holdfast.workers().every((worker) => worker.gen === gen), 20_000, 'the end of the old worker');
   }
   t.deepEqual(await holdfast.exit, { status: 0, signal: null });
   t.like(await holdfast.reload(), { event: 'reload.done', gen: 3 });
-  await waitFor(() => holdfast.processes().length === 2, 5000, 'the end of the old master');
+  await waitFor(() => holdfast.processes().length === 2, 20_000, 'the end of the old master');
   t.deepEqual(
     holdfast
       .processes()
@@ -121,22 +124,22 @@ test('the environment is bare but for the mark, what is given, and the logical d
 
 test('an orphan fails the test that left it, and is ended', async (t) => {
   const { holdfast, tearDown } = await startPretending('orphan');
-  await waitFor(() => holdfast.processes().some(({ args }) => args.includes('sleep')), 5000, 'the orphan');
+  await waitFor(() => holdfast.processes().some(({ args }) => args.includes('sleep')), 20_000, 'the orphan');
   await t.throwsAsync(tearDown(), { message: /left alive after TERM.*\/bin\/sleep 60/s });
-  await waitFor(() => holdfast.processes().length === 0, 2000, 'the end of the orphan');
+  await waitFor(() => holdfast.processes().length === 0, 20_000, 'the end of the orphan');
   t.false(existsSync(holdfast.dir), 'and its directory is removed all the same');
 });
 
 test('a master that does not stop fails the test, and is ended', async (t) => {
   const { holdfast, tearDown } = await startPretending('stubborn');
   await t.throwsAsync(tearDown(), { message: /left alive after TERM.*holdfast: master/s });
-  await waitFor(() => holdfast.processes().length === 0, 2000, 'the end of the master');
+  await waitFor(() => holdfast.processes().length === 0, 20_000, 'the end of the master');
 });
 
 test('an error in the log fails the test that does not expect it', async (t) => {
-  const unexpected = await startPretending('error');
+  const unexpected = await startPretending('error', patient);
   await t.throwsAsync(unexpected.tearDown(), { message: /unexpected errors.*pretended trouble/s });
-  const expected = await startPretending('error', { allowErrors: [/pretended trouble/] });
+  const expected = await startPretending('error', { ...patient, allowErrors: [/pretended trouble/] });
   await t.notThrowsAsync(expected.tearDown());
 });
 
@@ -145,5 +148,5 @@ test('a test that failed already gets the log, not more failures', async (t) => 
   Object.assign(inner, { passed: false });
   await t.notThrowsAsync(tearDown());
   t.regex(String(said), /master.ready/);
-  await waitFor(() => holdfast.processes().length === 0, 2000, 'the end of everything');
+  await waitFor(() => holdfast.processes().length === 0, 20_000, 'the end of everything');
 });

@@ -13,7 +13,7 @@ test('a zombie is dead', async (t) => {
   t.teardown(() => void parent.kill('SIGKILL'));
   const [text] = (await once(parent.stdout, 'data')) as [Buffer];
   const pid = Number(String(text));
-  await waitFor(() => stat(pid)?.state === 'Z', 5000, 'a zombie');
+  await waitFor(() => stat(pid)?.state === 'Z', 20_000, 'a zombie');
   t.notThrows(() => process.kill(pid, 0), 'kill(2) still finds it');
   t.false(isAlive(pid));
   t.deepEqual(
@@ -30,10 +30,10 @@ test('a process is found with its parent, children, memory and command line, unt
   t.is(stat(pid)?.ppid, process.pid);
   t.true(children(process.pid).includes(pid));
   t.true(isAlive(pid));
-  await waitFor(() => commandLine(pid) === '/bin/sleep 60', 5000, 'the exec');
+  await waitFor(() => commandLine(pid) === '/bin/sleep 60', 20_000, 'the exec');
   t.true(rss(pid) > 100_000 && rss(pid) < 100_000_000);
   child.kill('SIGKILL');
-  await waitGone(pid, 5000);
+  await waitGone(pid, 20_000);
   t.false(isAlive(pid));
   t.throws(() => rss(pid));
   t.is(descriptors(pid).count, 0);
@@ -69,6 +69,6 @@ test('a frozen process stands still until it is thawed', async (t) => {
   t.is(stat(pid)?.state, 'T');
   t.true(isAlive(pid));
   thaw(pid);
-  await waitFor(() => stat(pid)?.state === 'S', 5000, 'the thaw');
+  await waitFor(() => stat(pid)?.state === 'S', 20_000, 'the thaw');
   t.pass();
 });

@@ -153,7 +153,7 @@ test('a connection that ends before: 499, or the status that was sent already, o
   const ask = await listening(t, server);
   await ask('GET /none HTTP/1.1\r\nHost: x\r\n\r\n').catch(() => '');
   await ask('GET /half HTTP/1.1\r\nHost: x\r\n\r\n').catch(() => '');
-  await waitFor(() => late === 2, 5_000, 'both answers that are too late');
+  await waitFor(() => late === 2, 20_000, 'both answers that are too late');
   t.deepEqual(
     exchanges.map(({ request, status, bytes, complete, address }) => [request?.url, status, bytes, complete, address]),
     [
@@ -197,7 +197,7 @@ test('an upgraded connection is told of when it ends, with what the app said and
   const ask = await listening(t, server);
   const raw = (path: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`;
   const sent = [await ask(raw('/yes')), await ask(raw('/no'))].map((text) => text.length);
-  await waitFor(() => exchanges.length === 2, 5_000, 'the end of both');
+  await waitFor(() => exchanges.length === 2, 20_000, 'the end of both');
   t.deepEqual(
     exchanges.map(({ request, status, bytes, complete }) => [request?.url, status, bytes, complete]),
     [

@@ -1,7 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import { setTimeout as pause, setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { CLOSE, Client, GET, gate, serve } from './wire.js';
+import { CLOSE, Client, DEADLINE_MS, GET, gate, serve } from './wire.js';
 
 function onDrain(t: ExecutionContext, listener: (notice: { deadline: number }) => unknown): void {
   process.on('holdfast:drain' as never, listener as never);
@@ -43,11 +43,12 @@ test.serial('the app is told once, with the deadline, and may say goodbye then',
     notices.push(deadline - Date.now());
     response.end('goodbye');
   });
-  await served.drain(7000);
+  await served.drain(DEADLINE_MS);
   t.is(client.count('goodbye'), 1);
   t.is(client.count(CLOSE), 1);
   t.is(notices.length, 1);
-  t.true(Math.abs((notices[0] ?? 0) - 7000) < 100);
+  const [left = 0] = notices;
+  t.true(left > DEADLINE_MS / 2 && left <= DEADLINE_MS + 1, `${left}`);
 });
 
 test.serial('listeners that throw or reject stop neither each other nor the drain', async (t) => {

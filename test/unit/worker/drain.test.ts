@@ -3,15 +3,17 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause, setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import { drainLimit } from '#src/worker/drain.js';
-import { CLOSE, Client, GET, gate, POST, serve } from './wire.js';
+import { CLOSE, Client, DEADLINE_MS, GET, gate, POST, serve } from './wire.js';
 
 const nothing = { idle: 0, unused: 0, 'request head': 0, exchange: 0, upgraded: 0, 'tls handshake': 0, closing: 0 };
 
 test('a drain without connections is over at once', async (t) => {
   const served = await serve(t, (_req, res) => res.end('hi'));
-  const report = await served.drain();
-  t.deepEqual(report.destroyed, nothing);
-  t.true(report.durationMs < 100);
+  const turns = async () => {
+    for (let turn = 0; turn < 10; turn += 1) await setImmediate();
+  };
+  const report = await Promise.race([served.drain(), turns()]);
+  t.deepEqual(report?.destroyed, nothing, 'within ten turns of the loop');
 });
 
 test('a request in flight is answered, and its response says close', async (t) => {
@@ -46,7 +48,7 @@ test('an idle connection is left alone: its next request is answered and says cl
   t.is((await drained).answered, 1);
 });
 
-test('an idle connection ends at its own keep-alive timeout, not later and not at the deadline', async (t) => {
+test('an idle connection ends at its own keep-alive timeout, and not at the deadline', async (t) => {
   const served = await serve(t, (_req, res) => res.end('hi'), 500);
   const client = await Client.connect(t, served);
   client.send(GET());
@@ -54,7 +56,7 @@ test('an idle connection ends at its own keep-alive timeout, not later and not a
   const before = performance.now();
   const report = await served.drain();
   t.true(performance.now() - before > 450);
-  t.true(report.durationMs < 3000);
+  t.true(report.durationMs < DEADLINE_MS);
   t.deepEqual(report.destroyed, nothing);
   t.is(await client.ended, 'end');
 });
@@ -202,20 +204,21 @@ test('a stream whose head is on its way as keep-alive goes on, and its connectio
 });
 
 test('an unused connection is kept for the keep-alive timeout from when it was accepted', async (t) => {
-  const served = await serve(t, (_req, res) => res.end('hi'), 2000);
+  const served = await serve(t, (_req, res) => res.end('hi'), 2500);
   const [silent, late] = await Promise.all([Client.connect(t, served), Client.connect(t, served)]);
   while (served.connections.size < 2) await setImmediate();
   const before = performance.now();
   const drained = served.drain();
-  await pause(1500);
+  // Beyond the second that it would have anyhow.
+  await pause(1200);
   t.is(served.connections.size, 2);
   late.send(GET());
   t.is(await late.ended, 'end');
   t.is(late.count('hi'), 1);
   t.is(await silent.ended, 'end');
-  t.true(performance.now() - before > 1900);
+  t.true(performance.now() - before > 2400);
   const report = await drained;
-  t.true(report.durationMs < 3000);
+  t.true(report.durationMs < DEADLINE_MS);
   t.deepEqual(report.destroyed, nothing);
 });
 
@@ -226,7 +229,7 @@ test('an unused connection that was accepted long ago still has a second', async
   const before = performance.now();
   await served.drain();
   const took = performance.now() - before;
-  t.true(took > 950 && took < 2000, `${took}`);
+  t.true(took > 950 && took < DEADLINE_MS, `${took}`);
   t.is(await client.ended, 'end');
 });
 
@@ -235,9 +238,10 @@ test('a connection that was unused at the start and sends half a head is in flig
   const client = await Client.connect(t, served);
   while (served.connections.size === 0) await setImmediate();
   const drained = served.drain();
-  await pause(500);
+  await setImmediate();
   client.send('GET / HTTP/1.1\r\nHo');
-  await pause(1000);
+  // Beyond the second that it had while it was unused.
+  await pause(1500);
   client.send('st: a\r\n\r\n');
   t.is(await client.ended, 'end');
   t.is(client.count('hi'), 1);
@@ -260,7 +264,7 @@ test('an upgraded connection is closed as the app wants it', async (t) => {
   socket.end('goodbye');
   socket.destroySoon();
   const { durationMs } = await drained;
-  t.true(durationMs < 1000);
+  t.true(durationMs < DEADLINE_MS);
   t.is(client.count('goodbye'), 1);
 });
 
@@ -305,9 +309,10 @@ test('the deadline destroys what is left and counts it by kind', async (t) => {
   exchange?.send(GET('/never'));
   websocket?.send('GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
   await Promise.all([started.opened, upgraded.opened, websocket?.until('101')]);
+  while ([...served.connections.open].filter(({ socket }) => socket.bytesRead > 0).length < 4) await setImmediate();
   const report = await served.drain(400);
   t.deepEqual(report.destroyed, { ...nothing, idle: 1, unused: 1, 'request head': 1, exchange: 1, upgraded: 1 });
-  t.true(report.durationMs >= 400 && report.durationMs < 1500);
+  t.true(report.durationMs >= 400 && report.durationMs < DEADLINE_MS);
   await Promise.all([idle, unused, head, exchange, websocket].map((client) => client?.ended));
 });
 

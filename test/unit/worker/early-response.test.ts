@@ -1,6 +1,6 @@
 import { setTimeout as pause, setImmediate } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
-import { CLOSE, Client, GET, POST, type Served, serve } from './wire.js';
+import { CLOSE, Client, DEADLINE_MS, GET, POST, type Served, serve } from './wire.js';
 
 const PIECE = 'x'.repeat(65_536);
 
@@ -84,7 +84,7 @@ test('an early response survives in an app that has begun to read the body and s
   await upload(client, PIECE);
   t.is(await client.ended, 'end');
   client.socket.end();
-  t.true((await drained).durationMs < 5000);
+  t.true((await drained).durationMs < DEADLINE_MS);
   isWhole(t, client);
 });
 
@@ -129,7 +129,7 @@ test('a body that begins behind the last response is not waited for', async (t) 
   client.send(POST('/too-late', 'only this', 1000));
   t.is(await client.ended, 'end');
   const { durationMs } = await drained;
-  t.true(durationMs < 3500, `${durationMs}`);
+  t.true(durationMs < DEADLINE_MS, `${durationMs}`);
 });
 
 test('a client that does not close its side is not waited for for long', async (t) => {
@@ -139,6 +139,6 @@ test('a client that does not close its side is not waited for for long', async (
   client.send(GET());
   t.is(await client.ended, 'end');
   const { destroyed, durationMs } = await drained;
-  t.true(durationMs > 1900 && durationMs < 3500, `${durationMs}`);
+  t.true(durationMs > 1900 && durationMs < DEADLINE_MS, `${durationMs}`);
   t.is(destroyed.closing, 0);
 });

@@ -55,7 +55,7 @@ const served: Readonly<Record<string, readonly [file: string, text: string, spec
 for (const [what, [file, text, spec]] of Object.entries(served)) {
   test(`serves ${what}`, async (t) => {
     const { server } = await loadApp(spec ?? `./${file}`, release(t, { [file]: text }));
-    await t.notThrowsAsync(probe(server, '/', { timeoutMs: 2000 }));
+    await t.notThrowsAsync(probe(server, '/', { timeoutMs: 20_000 }));
   });
 }
 
@@ -75,8 +75,8 @@ test('a file of the working directory goes before a package', async (t) => {
 test('an Express app is a listener', async (t) => {
   const { server, ours } = await loadApp('./test/fixtures/express.cjs', process.cwd());
   t.true(ours);
-  await t.notThrowsAsync(probe(server, '/', { timeoutMs: 2000 }));
-  await t.throwsAsync(probe(server, '/missing', { timeoutMs: 2000 }), { message: 'probe /missing answered 404' });
+  await t.notThrowsAsync(probe(server, '/', { timeoutMs: 20_000 }));
+  await t.throwsAsync(probe(server, '/missing', { timeoutMs: 20_000 }), { message: 'probe /missing answered 404' });
 });
 
 const MAY = 'export a (req, res) function or an http.Server that does not listen yet';

@@ -5,6 +5,9 @@ import type { ExecutionContext } from 'ava';
 import { type Connections, type Server, trackConnections } from '#src/worker/connections.js';
 import { type DrainReport, drain } from '#src/worker/drain.js';
 
+/** Of a drain, if a test names no other. What is over before it was not ended by it: how long it took besides is the machine's affair. */
+export const DEADLINE_MS = 20_000;
+
 export interface Served {
   readonly server: HttpServer;
   readonly connections: Connections;
@@ -26,7 +29,7 @@ export async function serve(t: ExecutionContext, app: RequestListener | Server, 
     server,
     connections,
     port: (server.address() as AddressInfo).port,
-    drain: (deadlineMs = 10_000) => {
+    drain: (deadlineMs = DEADLINE_MS) => {
       NetServer.prototype.close.call(server);
       return drain(connections, { deadlineMs });
     },
