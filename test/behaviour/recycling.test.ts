@@ -11,6 +11,7 @@ import { startLoad } from '../support/load/index.js';
 import type { LogLine } from '../support/log-tail.js';
 import { fixture } from '../support/paths.js';
 import { isAlive, waitGone } from '../support/proc.js';
+import { freeze, thaw } from '../support/signals.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
@@ -65,7 +66,11 @@ async function holdSubstitute(
   const old = holdfast.workers().find((worker) => worker.slot === slot);
   if (old === undefined) throw new Error(`no worker in slot ${slot}`);
   become('wait');
+  const siblings = holdfast.workers().filter(({ pid }) => pid !== old.pid);
+  // Or one of them, asked in vain too often, would reach its limit first.
+  for (const { pid } of siblings) await freeze(t, pid);
   await spend(t, holdfast, (pid) => pid === old.pid, LIMIT);
+  for (const { pid } of siblings) thaw(pid);
   const line = await holdfast.event('worker.spawn', takesPlace);
   t.is(line.slot, slot);
   t.is(line.msg, `worker ${slot} has served ${LIMIT} requests (--max-requests): another one takes its place`);
