@@ -25,13 +25,20 @@ export function workerStart({ command, release, slot, generation, ...inherited }
     guarded: script === ENTRY,
     cwd: release.cwd,
     env: {
-      ...command.env,
+      ...withoutSupervisor(command.env),
       PWD: release.cwd,
       HOLDFAST_WORKER: String(slot),
       ...(generation === undefined ? {} : { HOLDFAST_GENERATION: String(generation) }),
     },
     ...inherited,
   };
+}
+
+/** What a service manager says to a master, and to nobody else: a worker that answered would speak for the whole service. sd_notify(3), sd_listen_fds(3) */
+const SUPERVISOR = ['NOTIFY_SOCKET', 'WATCHDOG_PID', 'WATCHDOG_USEC', 'LISTEN_PID', 'LISTEN_FDS', 'LISTEN_FDNAMES'];
+
+function withoutSupervisor(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !SUPERVISOR.includes(name)));
 }
 
 /** Our own files may have been deleted with their release; then those that the command line leads to now have to do. */

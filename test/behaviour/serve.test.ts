@@ -183,10 +183,11 @@ test('a stuck worker does not outlive the last master, nor hold its port', async
   await startHoldfast(t, { args: ['-b', `127.0.0.1:${holdfast.port}`] });
 });
 
-test('the app and its children see no descriptor, channel or hand-over variable of ours, in no generation', async (t) => {
+test("the app and its children see no descriptor, channel or hand-over variable of ours, nor a service manager's, in no generation", async (t) => {
   const logFile = join(tempDir(t), 'shop.log');
   const holdfast = await startHoldfast(t, {
     args: ['-w', '2', '-b', '127.0.0.1:0', '-b', `unix:${join(tempDir(t), 'shop.sock')}`],
+    env: { NOTIFY_SOCKET: '/nowhere', WATCHDOG_PID: '1', WATCHDOG_USEC: '9', LISTEN_PID: '1', LISTEN_FDS: '1', LISTEN_FDNAMES: 'shop' },
     logFile,
   });
   for (const generation of [1, 2, 3]) {
