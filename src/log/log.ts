@@ -124,6 +124,11 @@ export class Log {
     if (failure !== undefined) this.warning(null, `${failure}; the file that was open is written to as before`);
   }
 
+  /** Whoever wrote to the same file was killed: its last line may have no end. */
+  mend(): void {
+    this.#target.sink.mend();
+  }
+
   /** Before process.exit(): what a slow reader has not taken yet. Waits 200 ms at most. */
   flush(): void {
     this.#target.sink.flush();

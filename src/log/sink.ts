@@ -2,7 +2,7 @@
  * The descriptor that a log goes to (any role). Not pino's own destination: after a reopen that failed, its next one closes the old descriptor's
  * number twice, which by then may be a listener's.
  */
-import { closeSync, constants, fstatSync, openSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from 'node:fs';
 import { messageOf } from '../errors.js';
 import { type Opener, openLogFile } from './log-file.js';
 import { reasonOf } from './reason.js';
@@ -92,6 +92,11 @@ export class Sink {
     return undefined;
   }
 
+  /** Somebody who wrote there was killed, perhaps in the midst of a line: the next one is not to be its end. write(2) */
+  mend(): void {
+    if (this.#isFile && this.#unsent.length === 0 && isCut(this.#fd)) this.#beginLine();
+  }
+
   /** Before the end of the process: gives a slow reader a last chance. */
   flush(): void {
     const still = new Int32Array(new SharedArrayBuffer(4));
@@ -155,6 +160,21 @@ export class Sink {
     const lost = this.#lost;
     this.#lost = 0;
     if (lost > 0) this.onLoss(lost);
+  }
+}
+
+/** Whether a file ends within a line. Ours is open for writing only; where it cannot be read nobody knows. */
+function isCut(fd: number): boolean {
+  try {
+    const reading = openSync(`/proc/self/fd/${fd}`, constants.O_RDONLY);
+    try {
+      const last = Buffer.alloc(1);
+      return readSync(reading, last, 0, 1, Math.max(0, fstatSync(reading).size - 1)) === 1 && last[0] !== NEWLINE;
+    } finally {
+      closeSync(reading);
+    }
+  } catch {
+    return false;
   }
 }
 

@@ -74,6 +74,8 @@ export class BackOut {
     const words = successor?.words.text() ?? '';
     const gist = successor?.words.gist() ?? '';
     this.dropSuccessor();
+    // It may have been killed while it wrote.
+    log.mend();
     const whole = gist === '' ? reason : `${reason} (${gist})`;
     log.error('upgrade.rollback', `upgrade rolled back: ${whole}`, { reason: whole, ...(words === '' ? {} : { words }) });
   }

@@ -42,6 +42,7 @@ export class WorkerLog {
   ended(worker: WorkerProcess, end: WorkerEnd, replacedAfter: number | undefined, instead: WorkerProcess | undefined): void {
     if (end.stuck !== undefined) this.#wasStuck(worker, end.stuck);
     const { code, signal } = end;
+    if (signal === 'SIGKILL') this.#log.mend();
     const next = replacedAfter === undefined ? '' : nextOf(replacedAfter, worker, instead);
     const level = replacedAfter === undefined && (code === EXIT.ok || signal !== null) ? 'info' : 'warning';
     this.#log[level]('worker.exit', `worker ${worker.slot} ${howEnded(end)}${whyEnded(worker, end)}${next}`, {

@@ -13,6 +13,7 @@ import { type Launcher, launcher } from '../support/launcher.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless, summary } from '../support/load/lossless.js';
 import { Releases } from '../support/releases.js';
+import { steady } from '../support/settled.js';
 import { freeze, thaw } from '../support/signals.js';
 import { waitFor } from '../support/wait.js';
 
@@ -232,16 +233,14 @@ test('twelve upgrades with a socket for each worker grow nothing, and a roll-bac
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await drained(holdfast, 2);
     await caughtUp(holdfast, [old]);
-    counts.push(count());
+    counts.push(await steady(count));
   }
   for (const each of counts) t.deepEqual(each, counts[0]);
-  const before = [holdfast.pid(), ...holdfast.workers().map(({ pid }) => pid)].map((pid) => descriptors(pid).list);
+  const lists = () => [holdfast.pid(), ...holdfast.workers().map(({ pid }) => pid)].map((pid) => descriptors(pid).list);
+  const before = lists();
   releases.point(releases.addBad('throws'));
   t.is((await holdfast.upgrade()).event, 'upgrade.rollback');
-  t.deepEqual(
-    [holdfast.pid(), ...holdfast.workers().map(({ pid }) => pid)].map((pid) => descriptors(pid).list),
-    before,
-  );
+  t.deepEqual(lists(), before);
 });
 
 test('a second instance is refused, as without it', async (t) => {

@@ -33,6 +33,8 @@ export interface HoldfastOptions {
   readonly processOne?: boolean;
   /** The Node that runs it, as typed: a path, or a name of `env.PATH`; the one of the tests if not given. */
   readonly node?: string;
+  /** Options of Node's own. */
+  readonly nodeArgs?: readonly string[];
   /** False: do not wait for `master.ready`, e.g. because it must fail. */
   readonly untilReady?: boolean;
 }
@@ -58,6 +60,7 @@ export function launch(
     env = {},
     command = holdfastCommand,
     node = process.execPath,
+    nodeArgs = [],
     processOne = false,
     logFile,
     under = [],
@@ -73,7 +76,7 @@ export function launch(
   if (daemon) chmodSync(place.dir, 0o755);
   const directory = cwd ?? place.dir;
   const out = ['stdout', 'stderr'].map((name) => openSync(join(place.dir, name), 'a'));
-  const typed = [node, command, ...bind, ...pidfile, ...log, ...background, ...args, app];
+  const typed = [node, ...nodeArgs, command, ...bind, ...pidfile, ...log, ...background, ...args, app];
   const [program, ...words] = [...under, ...(processOne ? asProcessOne : []), ...typed];
   const child = spawn(program ?? '', words, {
     cwd: directory,

@@ -1,5 +1,6 @@
 // What a tree looks like when nothing is going on in it.
 import { setTimeout as pause } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import type { Holdfast } from './holdfast.js';
 import { ofProcess } from './proc.js';
 import { waitFor } from './wait.js';
@@ -23,4 +24,21 @@ export async function settled(holdfast: Holdfast, workers: number, what: string)
     await pause(150);
   }
   return holdfast.processes().length > 0;
+}
+
+/** Milliseconds. A worker that has begun to accept starts its watchdog and loads its log for less than that. */
+const CALM = 300;
+
+/** What `look` shows when it has shown the same for a while. */
+export async function steady<T>(look: () => T): Promise<T> {
+  let seen = look();
+  let since = performance.now();
+  const same = () => {
+    const next = look();
+    if (!isDeepStrictEqual(next, seen)) since = performance.now();
+    seen = next;
+    return performance.now() - since > CALM;
+  };
+  await waitFor(same, 20_000, () => `the same for a while: ${JSON.stringify(seen)}`);
+  return seen;
 }

@@ -287,3 +287,22 @@ test('a line whose writer was taken away before it was loaded goes to the standa
   t.is(stdout, 'alive');
   t.is(stderr, "holdfast: hello (not in the log: Cannot find module 'pino')\n");
 });
+
+test('the line after one that somebody who was killed has left without an end is a line of its own', (t) => {
+  const file = join(tempDir(t), 'log');
+  const log = logTo(file);
+  log.mend();
+  log.info(null, 'first');
+  log.mend();
+  log.info(null, 'second');
+  writeFileSync(file, '{"level":"info","msg":"worker 1 ex', { flag: 'a' });
+  log.mend();
+  log.info(null, 'third');
+  const [first, second, cut, third, ...rest] = readFileSync(file, 'utf8').split('\n');
+  t.deepEqual(
+    [first, second, third].map((line) => (JSON.parse(line ?? '') as Line)['msg']),
+    ['first', 'second', 'third'],
+  );
+  t.is(cut, '{"level":"info","msg":"worker 1 ex');
+  t.deepEqual(rest, ['']);
+});
