@@ -1,5 +1,5 @@
 /** What the kernel can kill a process by, when a pipe ends. See killAtEnd; this file loads no native module. */
-import { constants, openSync } from 'node:fs';
+import { constants, openSync, readFileSync } from 'node:fs';
 
 /**
  * For one process, which is to inherit it: another open file description of the reading end of a pipe, close-on-exec. Whom the kernel is to kill
@@ -11,5 +11,20 @@ export function createGuard(reading: number): number | undefined {
     return openSync(`/proc/self/fd/${reading}`, constants.O_RDONLY | constants.O_NONBLOCK);
   } catch {
     return undefined;
+  }
+}
+
+/** From 0 on, as many as there are. user_namespaces(7), /proc/PID/uid_map */
+const EVERYBODY = /^\s*0\s+0\s+4294967295\s*$/;
+
+/**
+ * Whether a guard that root arms kills who becomes another user later. In a user namespace, that of a container without real root for one, it does not:
+ * the kernel asks when the pipe ends whether whoever armed it is root outside, or the same user. fcntl(2), F_SETOWN.
+ */
+export function reachesDropped(): boolean {
+  try {
+    return EVERYBODY.test(readFileSync('/proc/self/uid_map', 'utf8'));
+  } catch {
+    return false;
   }
 }

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
@@ -58,4 +58,12 @@ linux('and so does one whose pipe has not ended, whoever else reads from it', as
 
 test('there is none of what is no descriptor', (t) => {
   t.is(createGuard(1_000_000), undefined);
+});
+
+linux('root of a user namespace does not reach with it who has become somebody else', (t) => {
+  const guard = import.meta.resolve('#src/sys/guard.js');
+  const script = `import { reachesDropped } from ${JSON.stringify(guard)}; process.stdout.write(String(reachesDropped()))`;
+  const within = spawnSync('unshare', ['-r', process.execPath, '--input-type=module', '-e', script], { encoding: 'utf8' });
+  if (within.status !== 0) return void t.pass('this needs unshare and a user namespace');
+  t.is(within.stdout, 'false');
 });
