@@ -225,8 +225,10 @@ export class Cohort {
     this.deal();
     const replacedAfter = this.#missed(worker, end);
     this.#listener.ended(worker, end, replacedAfter, this.#slots.occupant(worker.slot));
-    if (this.empty) this.#listener.empty();
-    else this.#recycle();
+    if (this.empty) return this.#listener.empty();
+    this.#recycle();
+    // Its substitute was ready, and nobody waits for more.
+    if (!this.#exposed) this.#tell();
   }
 
   /** Milliseconds until its slot is filled again; undefined if that is not to be, or for a failure. */

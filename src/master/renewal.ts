@@ -33,13 +33,7 @@ export class Renewal {
   /** From here on whoever is started gets the new ones; and the old ones, too, if those are `unserved`: the workers were drained. */
   begin(unserved: boolean): void {
     this.#attempt(() => this.#set.revive(this.#backlog));
-    this.#renewed = this.#set.all.flatMap((old) => {
-      const why = lossOf(old);
-      const fresh = why === undefined ? undefined : this.#attempt(() => this.#set.renew(old, this.#backlog));
-      if (why === undefined || fresh === undefined) return [];
-      if (unserved && why !== SHUT_DOWN) this.#set.keep(old);
-      return [{ old, fresh, why }];
-    });
+    this.#renewed = this.#set.all.flatMap((old) => this.#attempt(() => this.#renew(old, unserved)) ?? []);
   }
 
   /**
@@ -63,6 +57,15 @@ export class Renewal {
       this.#set.replace(fresh, old);
       closeListener(fresh);
     }
+  }
+
+  /** Throws what lstat(2) has against the path, too: its directory may be none any more, or closed to us. */
+  #renew(old: Listener, unserved: boolean): Renewed[] {
+    const why = lossOf(old);
+    const fresh = why === undefined ? undefined : this.#set.renew(old, this.#backlog);
+    if (why === undefined || fresh === undefined) return [];
+    if (unserved && why !== SHUT_DOWN) this.#set.keep(old);
+    return [{ old, fresh, why }];
   }
 
   #publish({ old, fresh, why }: Renewed): void {

@@ -3,6 +3,7 @@ import type { AccessOrder, Boot } from '../channel/worker-messages.js';
 import type { Listener } from '../listeners/index.js';
 import type { Settings } from '../settings/index.js';
 import { hasTerminal } from '../sys/controlling-terminal.js';
+import { reachesDropped } from '../sys/guard.js';
 import type { Origin } from './origin.js';
 import type { Release } from './release.js';
 import { workerStart } from './worker-command.js';
@@ -26,6 +27,17 @@ export interface WorkerOrder {
 export function workerOrder(origin: Origin, release: Release, slot: number, listeners: readonly Listener[]): WorkerOrder {
   const { settings, generation, command } = origin;
   const timeout = settings.timeout * 1000;
+  const start = workerStart({
+    command,
+    release,
+    slot,
+    generation,
+    lease: origin.lease.reading,
+    listeners: listeners.map((listener) => listener.fd),
+    // In ours, whoever runs as somebody else could type into root's shell. ioctl_tty(2), TIOCSTI
+    ownSession: origin.identity !== undefined && hasTerminal(),
+    output: settings.captureOutput || settings.daemon ? origin.log.descriptor : 'inherit',
+  });
   return {
     boot: {
       type: 'boot',
@@ -52,17 +64,7 @@ export function workerOrder(origin: Origin, release: Release, slot: number, list
       access: accessOrder(settings),
       captureOutput: settings.captureOutput || settings.daemon,
     },
-    start: workerStart({
-      command,
-      release,
-      slot,
-      generation,
-      lease: origin.lease.reading,
-      listeners: listeners.map((listener) => listener.fd),
-      // In ours, whoever runs as somebody else could type into root's shell. ioctl_tty(2), TIOCSTI
-      ownSession: origin.identity !== undefined && hasTerminal(),
-      output: settings.captureOutput || settings.daemon ? origin.log.descriptor : 'inherit',
-    }),
+    start: { ...start, guarded: start.guarded && (origin.identity === undefined || reachesDropped()) },
     bootTimeout: settings.bootTimeout * 1000,
     timeout,
   };

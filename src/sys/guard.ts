@@ -1,5 +1,5 @@
 /** What the kernel can kill a process by, when a pipe ends. See killAtEnd; this file loads no native module. */
-import { constants, openSync } from 'node:fs';
+import { constants, openSync, readFileSync } from 'node:fs';
 import { release } from 'node:os';
 
 /**
@@ -20,4 +20,19 @@ export function createGuard(reading: number): number | undefined {
 export function signalsAtEndOnly(version: string): boolean {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   return major > 5 || (major === 5 && minor >= 6);
+}
+
+/** From 0 on, as many as there are. user_namespaces(7), /proc/PID/uid_map */
+const EVERYBODY = /^\s*0\s+0\s+4294967295\s*$/;
+
+/**
+ * Whether a guard that root arms kills who becomes another user later. In a user namespace, that of a container without real root for one, it does not:
+ * the kernel asks when the pipe ends whether whoever armed it is root outside, or the same user. fcntl(2), F_SETOWN.
+ */
+export function reachesDropped(): boolean {
+  try {
+    return EVERYBODY.test(readFileSync('/proc/self/uid_map', 'utf8'));
+  } catch {
+    return false;
+  }
 }

@@ -88,11 +88,15 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     ...quiet,
     // After commit there is no way back but the incumbent's: should it be gone, we go on and take its place.
     // Alone, with a worker that never accepts, nothing is to be waited for.
-    stop: (state, { quick }) => (REIGN.includes(state.to) ? takeCharge(order(quick)) : to({ ...state, stop: order(quick) })),
+    stop: (state, { quick }) => {
+      if (REIGN.includes(state.to)) return takeCharge(order(quick));
+      return state.to === 'outlive' ? rotate(order(quick)) : to({ ...state, stop: order(quick) });
+    },
     cancel: (state, event) => (state.to === 'try' ? cancelled(state, event) : ignore(state)),
     gone: (state) => {
       if (state.to === 'try') return claim(true, state.stop);
-      return state.to === 'succeed' ? to({ ...state, to: 'outlive' }) : ignore(state);
+      if (state.to !== 'succeed') return ignore(state);
+      return state.stop === 'none' ? to({ ...state, to: 'outlive' }) : rotate(state.stop);
     },
     // It loads, and cannot serve.
     loadFailed: (state, { status, reason }) => {

@@ -1,5 +1,5 @@
 // Starting, serving, replacing what dies, stopping.
-import { existsSync, mkdirSync, readFileSync, rmdirSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmdirSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
@@ -267,3 +267,27 @@ for (const [what, env, why] of [
     t.regex(holdfast.stderr, new RegExp(`^holdfast: .*malformed hand-over: .*${why}.*\\n$`));
   });
 }
+
+test('a worker that is told to leave while its sibling loads, and takes its time, is replaced, and the start goes on', async (t) => {
+  const dir = tempDir(t);
+  const [app, loads, stays] = ['app.mjs', 'loads', 'stays'].map((name) => join(dir, name)) as [string, string, string];
+  for (const file of [loads, stays]) writeFileSync(file, '');
+  const whileThere = (file: string) =>
+    `while (existsSync(${JSON.stringify(file)})) await new Promise((resolve) => setTimeout(resolve, 10));`;
+  writeFileSync(
+    app,
+    `import { existsSync } from 'node:fs';
+    if (process.env.HOLDFAST_WORKER === '2') ${whileThere(loads)}
+    process.on('SIGTERM', async () => { ${whileThere(stays)} });
+    export default (_request, response) => response.end();`,
+  );
+  const holdfast = await startHoldfast(t, { app, args: ['-w', '2'], untilReady: false });
+  const first = await holdfast.event('worker.ready', ({ slot }) => slot === 1);
+  process.kill(Number(first.worker), 'SIGTERM');
+  await holdfast.event('worker.ready', ({ slot }) => slot === 1, { after: first });
+  unlinkSync(loads);
+  await holdfast.event('worker.ready', ({ slot }) => slot === 2);
+  unlinkSync(stays);
+  await holdfast.event('master.ready');
+  t.is((await ask(holdfast.target)).status, 200);
+});

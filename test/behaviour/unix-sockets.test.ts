@@ -1,7 +1,7 @@
 // Unix sockets, by path and abstract: lossless through upgrades and reloads, given back when somebody removed the file, removed only by their owner.
 
 import { once } from 'node:events';
-import { existsSync, lstatSync, readdirSync, statSync, unlinkSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -119,6 +119,22 @@ test('who waits on a socket whose file is gone, and whose workers a WINCH has dr
   for (const answer of waiting) t.true(workers.includes(await answer.body));
   t.true(workers.includes((await ask({ socketPath: path }, '/pid')).body));
   await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the old socket');
+});
+
+test('a reload lives with a path whose directory is none any more, and the next one gives the file back', async (t) => {
+  const dir = join(tempDir(t), 'run');
+  mkdirSync(dir);
+  const path = join(dir, 'shop.sock');
+  const holdfast = await startHoldfast(t, { args: ['-w', '1', '-b', '127.0.0.1:0', '-b', `unix:${path}`] });
+  const master = holdfast.pid();
+  renameSync(dir, `${dir}.away`);
+  writeFileSync(dir, '');
+  t.is((await holdfast.reload()).event, 'reload.done');
+  t.deepEqual([holdfast.pid(), (await ask(holdfast.target)).status], [master, 200]);
+  unlinkSync(dir);
+  mkdirSync(dir);
+  t.is((await holdfast.reload()).event, 'reload.done');
+  t.is((await ask({ socketPath: path })).status, 200);
 });
 
 test('a reload that fails leaves no second socket, and the next one gives the file back', async (t) => {

@@ -1,9 +1,9 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { pipe } from '#src/sys/descriptors.js';
-import { createGuard } from '#src/sys/guard.js';
+import { createGuard, signalsAtEndOnly } from '#src/sys/guard.js';
 import { killAtEnd } from '#src/sys/kill-at-end.js';
 
 const linux = process.platform === 'linux' ? test : test.skip;
@@ -58,4 +58,17 @@ linux('and so does one whose pipe has not ended, whoever else reads from it', as
 
 test('there is none of what is no descriptor', (t) => {
   t.is(createGuard(1_000_000), undefined);
+});
+
+linux('root of a user namespace does not reach with it who has become somebody else', (t) => {
+  const guard = import.meta.resolve('#src/sys/guard.js');
+  const script = `import { reachesDropped } from ${JSON.stringify(guard)}; process.stdout.write(String(reachesDropped()))`;
+  const within = spawnSync('unshare', ['-r', process.execPath, '--input-type=module', '-e', script], { encoding: 'utf8' });
+  if (within.status !== 0) return void t.pass('this needs unshare and a user namespace');
+  t.is(within.stdout, 'false');
+});
+
+test('there is none where pipes signal at every close', (t) => {
+  const versions = ['4.18.0-553.el8_10.x86_64', '5.4.0-200-generic', '5.5.19', '5.6.0', '5.15.0-91-generic', '6.18.44'];
+  t.deepEqual(versions.map(signalsAtEndOnly), [false, false, false, true, true, true]);
 });

@@ -40,6 +40,14 @@ test('a stop does not wait for workers that never accept, unless an incumbent wa
   t.deepEqual(candidacy({ is: 'exposing', to: 'succeed', stop: 'none' }, term, 0).effects, []);
 });
 
+test('nor does it where the incumbent died after the commit, whichever came first', (t) => {
+  const committed = [loaded, { event: 'commit' }] as const;
+  const failed = { event: 'loadFailed', status: 4, reason: 'x' } as const;
+  const rest = [{ event: 'rotated' }] as const;
+  t.deepEqual(tell(loading, ...committed, gone, failed, term, ...rest).done, ['sayReady', 'expose', 'retry', 'rotate', 'takeCharge']);
+  t.deepEqual(tell(loading, ...committed, term, gone, ...rest).done, ['sayReady', 'expose', 'rotate', 'takeCharge']);
+});
+
 test('workers that load and cannot serve are a failure, where somebody else serves or nobody has yet', (t) => {
   const failed = { event: 'loadFailed', status: 4, reason: 'x' } as const;
   t.deepEqual(tell({ is: 'first' }, loaded, failed).done, ['expose', 'sayFailed', 'leave']);
