@@ -18,8 +18,9 @@ export const SHUT_DOWN = 'somebody had shut it down';
 export function lossOf(listener: Listener): string | undefined {
   const address = parseLabel(listener.address);
   if (address?.is !== 'unix' || listener.socketFile === undefined) return undefined;
-  if (!hasPath(address.path, listener.socketFile)) return 'its file was removed';
-  return sockets.isShut(listener.fd) ? SHUT_DOWN : undefined;
+  // First, for nobody may be given such a one to serve, whether its file is there or not.
+  if (sockets.isShut(listener.fd)) return SHUT_DOWN;
+  return hasPath(address.path, listener.socketFile) ? undefined : 'its file was removed';
 }
 
 /**

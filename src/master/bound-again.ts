@@ -1,6 +1,6 @@
 /** What a generation had given up for a successor that died (master): the generation returns, and listens there again. */
 import { messageOf } from '../errors.js';
-import { type Address, type Listener, listen, reopenListener } from '../listeners/index.js';
+import { type Address, closeListener, type Listener, listen, reopenListener } from '../listeners/index.js';
 import type { Log } from '../log/log.js';
 import { withOthers } from './own-sockets.js';
 
@@ -13,13 +13,17 @@ export function boundAgain(
 ): readonly Listener[] {
   const [one] = closed;
   if (one === undefined) return [];
+  let all: readonly Listener[] = [];
   try {
     const first = reopenListener(one, asked(one), backlog);
-    const all = closed.length > 1 ? withOthers([first], closed.length, log) : [first];
+    all = [first];
+    if (closed.length > 1) all = withOthers(all, closed.length, log);
     for (const other of all.slice(1)) listen(other, backlog);
     log.info('listener.bound', `listening on ${first.bound} again`, { address: first.bound, sockets: all.length });
     return all;
   } catch (error) {
+    // One that listens and that nobody knows of would let clients wait for ever.
+    for (const listener of all) closeListener(listener);
     log.warning(null, messageOf(error));
     return [];
   }

@@ -128,12 +128,19 @@ export class ListenerSet {
 
   /**
    * Any worker can shut a socket down for all (shutdown(2)), which is over when it listens again. One of several for an address may have its
-   * reasons not to listen. Throws HoldfastError: somebody else has taken the address meanwhile.
+   * reasons not to listen. Throws HoldfastError, when all others listen: somebody else has taken an address meanwhile.
    */
   revive(backlog: number): void {
-    for (const those of byAddress(this.all).values())
-      if (!those.some(isListening)) for (const listener of those) listenAgain(listener, backlog);
+    const failures: unknown[] = [];
+    for (const those of byAddress(this.all).values()) {
+      try {
+        if (!those.some(isListening)) for (const listener of those) listenAgain(listener, backlog);
+      } catch (error) {
+        failures.push(error);
+      }
+    }
     this.refresh();
+    if (failures.length > 0) throw failures[0];
   }
 
   /**

@@ -72,7 +72,7 @@ export class Renewal {
     this.#attempt(() => {
       if (!this.#set.open) return;
       listen(fresh, this.#backlog);
-      this.#log.info('listener.bound', `listening on ${fresh.bound} again, for ${why}`, { address: fresh.bound });
+      this.#log.info('listener.bound', `listening on ${fresh.bound} again, for ${why}`, { address: fresh.bound, sockets: 1 });
     });
     this.#set.letGo(old);
   }

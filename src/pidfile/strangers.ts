@@ -2,7 +2,8 @@
  * Whose a lock on a pidfile is; runs in any process. flock(2) takes any open file, so everybody who may read a dead master's pidfile can lock it,
  * for good, and would keep the next one from starting.
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { codeOf } from './complaints.js';
 
 const ROOT = 0;
 
@@ -25,15 +26,25 @@ interface Stat {
 }
 
 /**
- * Whether it is held only by processes that are not the one it names, nor root's, nor the file's owner's: no master can be among them.
+ * Whether it was taken only by processes that are gone, or are not the one it names, nor root's, nor the file's owner's: no master can be among them.
  * False where nobody can say.
  */
 export function isStrangers({ dev, ino, uid }: Stat, named: number): boolean {
   try {
     const found = holders(readFileSync('/proc/locks', 'latin1'), dev, ino);
-    return found.length > 0 && found.every((pid) => pid !== named && ![ROOT, Number(uid)].includes(userOf(pid)));
+    return found.length > 0 && found.every((pid) => pid !== named && (isGone(pid) || ![ROOT, Number(uid)].includes(userOf(pid))));
   } catch {
     return false;
+  }
+}
+
+/** A lock goes on with whoever has the open file from the one that took it; a master has taken its own. ESRCH: whoever is hidden gives EPERM. */
+function isGone(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return false;
+  } catch (error) {
+    return codeOf(error) === 'ESRCH' && !existsSync(`/proc/${pid}`);
   }
 }
 

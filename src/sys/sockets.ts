@@ -102,24 +102,28 @@ export function isConnected(fd: number): boolean {
 
 /** Whether a read, or an accept on a listening socket, would not have to wait. poll(2). */
 export function isReadable(fd: number): boolean {
-  return (polled(fd) & (POLLIN | POLLHUP)) === POLLIN;
+  const events = polled(fd);
+  return (events & POLLIN) !== 0 && (events & HUNG_UP) === 0;
 }
 
 /**
- * Whether somebody has shut a listening unix socket down: everybody is refused there, it is readable for ever, and nothing makes it listen again.
+ * Whether somebody has shut a listening unix socket down, or its reading half: everybody is refused there, it is readable for ever, and nothing makes it listen again.
  * One that does not listen yet has hung up, too. poll(2), shutdown(2).
  */
 export function isShut(fd: number): boolean {
-  return (polled(fd) & POLLHUP) !== 0 && getOption(fd, C.SOL_SOCKET, C.SO_ACCEPTCONN, 4).some((byte) => byte !== 0);
+  return (polled(fd) & HUNG_UP) !== 0 && getOption(fd, C.SOL_SOCKET, C.SO_ACCEPTCONN, 4).some((byte) => byte !== 0);
 }
 
 const POLLIN = 0x01;
 const POLLHUP = 0x10;
+/** For half of it, SHUT_RD, refuses everybody just as well; only Linux says so. */
+const POLLRDHUP = process.platform === 'linux' ? 0x2000 : 0;
+const HUNG_UP = POLLHUP | POLLRDHUP;
 
 function polled(fd: number): number {
   // struct pollfd: int fd; short events; short revents.
   const entry = Buffer.from(new Uint8Array(new Int32Array([fd, 0]).buffer));
-  entry.set(new Uint8Array(new Int16Array([POLLIN]).buffer), 4);
+  entry.set(new Uint8Array(new Int16Array([POLLIN | POLLRDHUP]).buffer), 4);
   check(c.poll(entry, 1, 0), 'poll');
   return new Int16Array(new Uint8Array(entry).buffer)[3] ?? 0;
 }

@@ -47,29 +47,36 @@ async function refused(t: ExecutionContext, path: string): Promise<string> {
 }
 
 /** Another user holds its lock until the teardown. */
-async function lockByNobody(t: ExecutionContext, path: string): Promise<void> {
-  const [program, ...args] = ['setpriv', '--reuid', `${NOBODY}`, '--clear-groups', 'flock', '-x', path, 'sh', '-c', 'echo; exec sleep 600'];
+async function lockByNobody(t: ExecutionContext, path: string, how: readonly string[]): Promise<void> {
+  const [program, ...args] = ['setpriv', '--reuid', `${NOBODY}`, '--clear-groups', ...how, path];
   // A group of its own, so that flock(1) and what it runs end together.
   const child = spawn(program ?? '', args, { detached: true, stdio: ['ignore', 'pipe', 'inherit'] });
   t.teardown(() => process.kill(-(child.pid ?? 0), 'SIGKILL'));
   await once(child.stdout, 'data');
 }
 
-(process.getuid?.() === 0 ? test : test.skip)(
-  'a lock that another user took of a dead pidfile keeps nobody from starting (needs root)',
-  async (t) => {
-    const { dir, path } = place(t);
-    chmodSync(dir, 0o755);
-    const master = await player(t);
-    await master.do('claim', path);
-    await master.kill();
-    await lockByNobody(t, path);
-    t.is(liveMaster(path), undefined);
-    await claimed(t, path);
-    t.is(named(path), process.pid);
-    t.deepEqual(filesIn(dir), ['shop.pid']);
-  },
-);
+const takers = {
+  'another user took': ['sh', '-c', 'exec flock -x "$0" sh -c "echo; exec sleep 600"'],
+  'another user has from a process that is gone': ['sh', '-c', 'exec 9<"$0"; flock -x 9; echo; exec sleep 600'],
+};
+
+for (const [who, how] of Object.entries(takers)) {
+  (process.getuid?.() === 0 ? test : test.skip)(
+    `a lock that ${who} of a dead pidfile keeps nobody from starting (needs root)`,
+    async (t) => {
+      const { dir, path } = place(t);
+      chmodSync(dir, 0o755);
+      const master = await player(t);
+      await master.do('claim', path);
+      await master.kill();
+      await lockByNobody(t, path, how);
+      t.is(liveMaster(path), undefined);
+      await claimed(t, path);
+      t.is(named(path), process.pid);
+      t.deepEqual(filesIn(dir), ['shop.pid']);
+    },
+  );
+}
 
 (process.getuid?.() === 0 ? test : test.skip)("root's own lock counts, whoever the file names (needs root)", async (t) => {
   const { path } = place(t);
