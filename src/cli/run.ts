@@ -6,7 +6,6 @@ import { EXIT, HoldfastError } from '../errors.js';
 import { complain } from '../log/complain.js';
 import { type Command, readCommand } from '../master/command.js';
 import { helpText, readSettings, type Settings } from '../settings/index.js';
-import { optimiseNothing } from '../sys/compiler.js';
 import { outliveTerminal } from '../sys/dead-terminal.js';
 import { isOutOfDescriptors, NO_DESCRIPTORS } from '../sys/descriptor-limit.js';
 import { explainMissingBinary, refuseUnknownPlatform } from '../sys/platform.js';
@@ -81,11 +80,11 @@ async function keeper(command: Command, settings: Settings, deliver: typeof deli
 }
 
 async function master(command: Command, settings: Settings, deliver: typeof deliverSignals, launcher?: Daemon): Promise<number> {
-  // Before its packages are loaded: looking for their files is what V8 finds hot.
-  optimiseNothing();
   try {
     // First of all, for to load a master takes as long as it takes their Node to start.
     const forerunners = isCandidate() ? (await import('../master/forerunners.js')).sendAhead(command, settings) : undefined;
+    // Before its packages are loaded: looking for their files is what V8 finds hot.
+    (await import('../sys/compiler.js')).optimiseNothing();
     const { startMaster } = await import('../master/start.js').catch(explainMissingBinary);
     return await startMaster(command, settings, version(), deliver, { launcher, forerunners });
   } catch (error) {

@@ -8,7 +8,7 @@ import { Sink } from './sink.js';
 import { say } from './stderr.js';
 import { openSyslog, type Syslog, severityOf } from './syslog.js';
 import { textOf } from './terminal.js';
-import { assureWriter, LEVELS, loadInTurns, writer } from './writer.js';
+import { assureWriter, LEVELS, writer } from './writer.js';
 
 export interface Bindings {
   readonly role: 'master' | 'worker' | 'launcher';
@@ -135,32 +135,20 @@ export class Log {
     this.#target.syslog?.flush();
   }
 
-  /** What a line needs is loaded now, and not with the first line: the directory that it comes from may be gone by then. */
-  prepare(): void {
-    const { sink, syslog, level, text } = this.#target;
-    this.#writer ??= writer(level, this.#bindings, (line) => {
-      sink.write(text === undefined ? line : text(line));
-      syslog?.send(severityOf(line), line);
-    });
-  }
-
   /** Throws when what a line needs is not there, or may not be read. Should that change before it is loaded, lines go to the standard error. */
   assure(): void {
     assureWriter();
     this.#assured = true;
   }
 
-  /** What a line needs is loaded from now on, for a process that has others to serve meanwhile. */
-  async prepareInTurns(): Promise<void> {
-    if (this.#writer !== undefined) return;
-    await loadInTurns();
-    this.#prepared();
-  }
-
-  /** What stands against it, where it was assured. */
-  #prepared(): string | undefined {
+  /** What a line needs is loaded now, and not with the first line. What stands against it, where it was assured: else that is thrown. */
+  prepare(): string | undefined {
+    const { sink, syslog, level, text } = this.#target;
     try {
-      this.prepare();
+      this.#writer ??= writer(level, this.#bindings, (line) => {
+        sink.write(text === undefined ? line : text(line));
+        syslog?.send(severityOf(line), line);
+      });
       return undefined;
     } catch (error) {
       if (!this.#assured) throw error;
@@ -170,7 +158,7 @@ export class Log {
 
   #write(level: LogLevel, event: Event | null, msg: string, fields: Fields | undefined): void {
     if (LEVELS[level] < LEVELS[this.#target.level]) return;
-    const failure = this.#prepared();
+    const failure = this.prepare();
     if (failure !== undefined) return say(`holdfast: ${msg} (not in the log: ${failure})\n`);
     this.#writer?.[level](event === null ? { ...fields } : { event, ...fields }, msg);
   }

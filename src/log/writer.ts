@@ -1,7 +1,7 @@
-/** pino, which makes the lines (any role). It takes nearly as long to load as Node does to start: so nobody who is waited for loads it first. */
+/** pino, which makes the lines (any role). As one file, and loaded when it is needed first: nobody who is waited for loads it before. */
 import { accessSync, constants } from 'node:fs';
 import { createRequire } from 'node:module';
-import { setImmediate } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import type { Logger, LoggerOptions, pino, stdTimeFunctions } from 'pino';
 import type { LogLevel } from '../settings/index.js';
 
@@ -13,32 +13,16 @@ interface Pino {
 /** Numbers as pino has them for their likes; they are not in the log. */
 export const LEVELS: Readonly<Record<LogLevel, number>> = { debug: 20, info: 30, warning: 40, error: 50, critical: 60 };
 
+const PINO = fileURLToPath(new URL('../start/pino.cjs', import.meta.url));
+
 /** Throws when pino is not there, or may not be read. */
 export function assureWriter(): void {
-  accessSync(createRequire(import.meta.url).resolve('pino'), constants.R_OK);
-}
-
-/**
- * Loads pino's packages one by one, with a turn of the event loop after each. Resolves when only pino's own files are left to load: no turn
- * takes longer than two or three milliseconds. It loads by itself whatever cannot be loaded here.
- */
-export async function loadInTurns(): Promise<void> {
-  try {
-    const load = createRequire(createRequire(import.meta.url).resolve('pino'));
-    const { dependencies } = load('./package.json') as { readonly dependencies: Readonly<Record<string, string>> };
-    for (const name of Object.keys(dependencies)) {
-      await setImmediate();
-      load(name);
-    }
-  } catch {
-    // Another pino than this one was written for.
-  }
-  await setImmediate();
+  accessSync(PINO, constants.R_OK);
 }
 
 /** Each line goes to `write`, whole and with its end. `bindings` are in all of them. */
 export function writer(level: LogLevel, bindings: object, write: (line: string) => void): Logger<LogLevel, true> {
-  const { pino: make, stdTimeFunctions: times } = createRequire(import.meta.url)('pino') as Pino;
+  const { pino: make, stdTimeFunctions: times } = createRequire(import.meta.url)(PINO) as Pino;
   const options: LoggerOptions<LogLevel, true> = {
     base: bindings,
     level,

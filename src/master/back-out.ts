@@ -1,9 +1,9 @@
 /** The way back from an upgrade (master): a candidate ends, and what it had. */
-import { performance } from 'node:perf_hooks';
 import type { BoundFile } from '../channel/master-messages.js';
 import { DRAIN_PATIENCE } from '../channel/worker-messages.js';
 import { messageOf } from '../errors.js';
 import { removeSocketFile } from '../listeners/index.js';
+import { monotonic } from '../sys/monotonic.js';
 import type { End } from '../upgrade/incumbency.js';
 import type { Generation } from './generation.js';
 import type { IncumbentTurns } from './incumbent-turns.js';
@@ -49,7 +49,7 @@ export class BackOut {
     else if (end === 'behead') successor?.dropLease();
     else this.#generation.tellSuccessor({ type: 'cancel', reason: 'the upgrade was backed out' });
     const patience = end === 'kill' ? 0 : origin.settings.gracefulTimeout * 1000 + DRAIN_PATIENCE;
-    this.#ending ??= { killAt: performance.now() + patience, clearing: false };
+    this.#ending ??= { killAt: monotonic() + patience, clearing: false };
   }
 
   judge(now: number): void {

@@ -1,5 +1,6 @@
 /** One timer for everything that has a deadline (master). Idle, it is the master's only wake-up. */
-import { performance } from 'node:perf_hooks';
+
+import { monotonic } from '../sys/monotonic.js';
 import { LATE } from '../upgrade/limits.js';
 
 /** Between two looks at the clock, in milliseconds: when nothing is going on, when something is, while somebody's end is awaited. */
@@ -34,18 +35,18 @@ export class Clock {
 
   /** Something began that wants a closer look. */
   hurry(): void {
-    if (this.#timer !== undefined && this.#due - performance.now() > PACE[this.#listener.pace()]) this.#schedule();
+    if (this.#timer !== undefined && this.#due - monotonic() > PACE[this.#listener.pace()]) this.#schedule();
   }
 
   #schedule(): void {
     clearTimeout(this.#timer);
     const delay = PACE[this.#listener.pace()];
-    this.#due = performance.now() + delay;
+    this.#due = monotonic() + delay;
     this.#timer = setTimeout(() => this.#tick(), delay);
   }
 
   #tick(): void {
-    const now = performance.now();
+    const now = monotonic();
     const late = now - this.#due;
     if (late > LATE) this.#listener.rearm(late);
     else this.#listener.judge(now);

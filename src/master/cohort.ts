@@ -1,5 +1,6 @@
 /** The workers of one release in one master (master): a wanted number of slots, each filled, refilled and emptied. */
-import { performance } from 'node:perf_hooks';
+
+import { monotonic } from '../sys/monotonic.js';
 import { Backoff } from './backoff.js';
 import type { Deal } from './deal.js';
 import { type Restraint, restraint } from './recycling.js';
@@ -245,7 +246,7 @@ export class Cohort {
     this.#slots.remove(worker);
     if (this.#slots.promote(slot)) return 0;
     // Its substitute failed to boot: the next attempt is due when it was.
-    if (departing) return this.#backoff.left(slot, performance.now());
+    if (departing) return this.#backoff.left(slot, monotonic());
     if (this.#patient) return this.#refill(slot, worker.acceptingFor >= HEALTHY);
     this.#fail(worker, end);
     return undefined;
@@ -258,7 +259,7 @@ export class Cohort {
 
   /** Milliseconds until the slot is filled again. */
   #refill(slot: number, healthy: boolean): number {
-    if (!healthy) return this.#backoff.pause(slot, performance.now());
+    if (!healthy) return this.#backoff.pause(slot, monotonic());
     this.#backoff.forget(slot);
     this.#spawn(slot);
     return 0;

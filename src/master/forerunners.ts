@@ -6,7 +6,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { closeSync, fstatSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
-import { isDeepStrictEqual } from 'node:util';
 import { CANDIDATE_FDS, HANDOVER_VERSION } from '../channel/master-messages.js';
 import type { Settings } from '../settings/index.js';
 import type { Command } from './command.js';
@@ -90,7 +89,8 @@ function isSettled({ user, group, captureOutput, daemon }: Settings): boolean {
 /** The generation is not known so early. Its worker is told. */
 function isAlike({ env, ...start }: WorkerStart, { env: wantedEnv, ...wanted }: WorkerStart): boolean {
   const { HOLDFAST_GENERATION: _, ...rest } = wantedEnv;
-  return isDeepStrictEqual([env, start], [rest, wanted]);
+  // Both were made in one place, and so in one order.
+  return JSON.stringify([env, start]) === JSON.stringify([rest, wanted]);
 }
 
 function lives({ process }: StartedWorker): boolean {

@@ -111,7 +111,7 @@ export class Generation {
     const { generation, settings } = this.origin;
     const part = this.predecessor === undefined ? 'starting' : 'candidate of';
     this.log.info('master.start', `${part} generation ${generation}`, { app: settings.app, workers: this.workers.wanted });
-    this.origin.warn();
+    if (this.predecessor === undefined) this.origin.warn();
   }
 
   /** Once in a master's life. */
@@ -123,6 +123,8 @@ export class Generation {
     this.log.info('master.ready', `serving on ${addresses} with ${wanted} worker${wanted === 1 ? '' : 's'}`, {
       release: this.workers.release,
     });
+    // It takes longer than to load a small app, and nobody waits for it any more.
+    if (this.predecessor !== undefined) this.origin.warn();
     this.origin.launcher?.ready();
   }
 }

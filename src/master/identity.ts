@@ -60,8 +60,6 @@ function isRoot(): boolean {
 
 /** Files that this master runs, and the next one will: Holdfast with its packages, Node, what Node loads first; and the app, if root loads that. */
 function executed({ argv, directory, env }: Command, rootLoads: Settings | undefined): string[] {
-  const require = createRequire(import.meta.url);
-  const packages = ['koffi', 'pino', 'proper-lockfile'].map((name) => require.resolve(name));
   const app = rootLoads === undefined ? [] : [resolve(directory, rootLoads.chdir ?? '', rootLoads.app.split('#')[0] ?? '')];
   const options = [...process.execArgv, ...(env['NODE_OPTIONS'] ?? '').split(' ')].map((word) => word.slice(word.indexOf('=') + 1));
   const typed = [argv[1 + process.execArgv.length] ?? '', ...options].filter((word) => word !== '').map((word) => resolve(directory, word));
@@ -70,7 +68,12 @@ function executed({ argv, directory, env }: Command, rootLoads: Settings | undef
     ...typed,
     fileURLToPath(import.meta.url),
     process.execPath,
-    ...packages,
+    ...koffi(),
     ...app,
   ].filter((file) => existsSync(file));
+}
+
+/** The only package that is not among our own files. They may be gone already. */
+function koffi(): string[] {
+  return (createRequire(import.meta.url).resolve.paths('koffi') ?? []).map((folder) => join(folder, 'koffi', 'index.cjs'));
 }

@@ -2,11 +2,11 @@
  * The arbiter (master): signals, messages, exits and the clock only enqueue, and one loop takes one event per turn. What follows from an
  * event is decided by the tables in upgrade/, and done by as-candidate and as-incumbent.
  */
-import { performance } from 'node:perf_hooks';
 import type { ChannelEnd } from '../channel/channel.js';
 import type { ToCandidate } from '../channel/master-messages.js';
 import { EXIT } from '../errors.js';
 import type { Log } from '../log/log.js';
+import { monotonic } from '../sys/monotonic.js';
 import type { Candidacy, CandidacyEvent, Stop } from '../upgrade/candidacy.js';
 import { candidacy, newCandidacy } from '../upgrade/candidacy-table.js';
 import type { Incumbency, IncumbencyEvent } from '../upgrade/incumbency.js';
@@ -52,7 +52,7 @@ export class Master {
     this.#departed = departed;
     const { upgradeTimeout, upgrade } = origin.settings;
     this.#incumbencyStep = incumbencyOf({ timeout: upgradeTimeout * 1000, manual: upgrade === 'manual' });
-    this.#candidacy = origin.before === undefined ? { is: 'first' } : newCandidacy(performance.now(), origin.before.deadline);
+    this.#candidacy = origin.before === undefined ? { is: 'first' } : newCandidacy(monotonic(), origin.before.deadline);
     this.#clock = new Clock({ pace: () => this.#pace(), judge: (now) => this.#judge(now), rearm: (late) => this.#rearm(late) });
     const candidate = (event: CandidacyEvent) => this.#enqueue({ for: 'candidate', event });
     const incumbent = (event: IncumbencyEvent) => this.#enqueue({ for: 'incumbent', event });
@@ -136,7 +136,7 @@ export class Master {
 
   #candidacyTurn(event: CandidacyEvent): void {
     const before = this.#candidacy.is;
-    const { state, effects } = candidacy(this.#candidacy, event, performance.now());
+    const { state, effects } = candidacy(this.#candidacy, event, monotonic());
     this.#candidacy = state;
     if (state.is !== before) this.#log.debug(null, `${before}: ${event.event}: ${state.is}`);
     for (const effect of effects) this.#asCandidate.do(effect);
@@ -144,7 +144,7 @@ export class Master {
 
   #incumbencyTurn(event: IncumbencyEvent): void {
     const before = this.#incumbency.is;
-    const { state, effects } = this.#incumbencyStep(this.#incumbency, event, performance.now());
+    const { state, effects } = this.#incumbencyStep(this.#incumbency, event, monotonic());
     this.#incumbency = state;
     if (state.is !== before) this.#log.debug(null, `${before}: ${event.event}: ${state.is}`);
     for (const effect of effects) this.#asIncumbent.do(effect);

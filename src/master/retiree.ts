@@ -1,8 +1,8 @@
 /** The generation before, while it drains, as the one in charge sees it (master). */
-import { performance } from 'node:perf_hooks';
 import type { ChannelEnd } from '../channel/channel.js';
 import type { ToCandidate } from '../channel/master-messages.js';
 import { DRAIN_PATIENCE } from '../channel/worker-messages.js';
+import { monotonic } from '../sys/monotonic.js';
 import { killProcess } from '../sys/process-group.js';
 import type { Generation } from './generation.js';
 import type { IncumbentTurns } from './incumbent-turns.js';
@@ -38,7 +38,7 @@ export class Retiree {
 
   stop(quick: boolean): void {
     if (this.#generation.predecessorAlive) this.#generation.predecessor?.send({ type: 'stop', quick });
-    this.#killAt = performance.now() + this.#limit;
+    this.#killAt = monotonic() + this.#limit;
   }
 
   judge(now: number): void {

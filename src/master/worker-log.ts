@@ -1,7 +1,7 @@
 /** What the log says of workers (master). */
-import { performance } from 'node:perf_hooks';
 import { EXIT } from '../errors.js';
 import type { Log } from '../log/log.js';
+import { monotonic } from '../sys/monotonic.js';
 import { RESTRAINED, type Restraint } from './recycling.js';
 import { howEnded, type WorkerEnd } from './worker-end.js';
 import type { WorkerProcess } from './worker-process.js';
@@ -32,7 +32,7 @@ export class WorkerLog {
 
   /** One line a minute: it may be so for every worker, for ever. */
   restrained({ slot, why, acceptingFor }: WorkerProcess, by: Restraint): void {
-    const [what, now] = [RESTRAINED[by], performance.now()];
+    const [what, now] = [RESTRAINED[by], monotonic()];
     if (what === undefined || now < this.#restraintLoggedAt + RESTRAINT_PAUSE) return;
     this.#restraintLoggedAt = now;
     this.#log.warning(null, `worker ${slot} ${why} ${Math.round(acceptingFor) / 1000} s after it began to accept; ${what}`);

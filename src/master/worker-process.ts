@@ -1,11 +1,10 @@
 /** One worker as its master sees it (master): started, told, watched and, when it does not answer, ended. */
 import type { ChildProcess } from 'node:child_process';
 import { closeSync } from 'node:fs';
-import { performance } from 'node:perf_hooks';
-import { isDeepStrictEqual } from 'node:util';
 import { Channel } from '../channel/channel.js';
 import { DRAIN_PATIENCE, FROM_WORKER, type FromWorker, type ToWorker } from '../channel/worker-messages.js';
 import { killAtEnd } from '../sys/kill-at-end.js';
+import { monotonic } from '../sys/monotonic.js';
 import { spawnFailure } from '../sys/spawn-failure.js';
 import { WorkerAbort } from './worker-abort.js';
 import type { WorkerEnd, WorkerFailure } from './worker-end.js';
@@ -31,12 +30,12 @@ const LAST_WORDS_LIMIT = 500;
 
 export class WorkerProcess {
   readonly slot: number;
-  readonly startedAt = performance.now();
+  readonly startedAt = monotonic();
   #state: WorkerState = 'booting';
   #readyAt = Number.POSITIVE_INFINITY;
   #acceptedAt = Number.POSITIVE_INFINITY;
   #why: string | undefined;
-  #heardAt = performance.now();
+  #heardAt = monotonic();
   #deadline: number;
   #drainLimit = 0;
   #serves: readonly number[] | undefined;
@@ -87,7 +86,7 @@ export class WorkerProcess {
 
   /** Milliseconds that it has been accepting for. */
   get acceptingFor(): number {
-    return Math.max(0, performance.now() - this.#acceptedAt);
+    return Math.max(0, monotonic() - this.#acceptedAt);
   }
 
   /** Milliseconds from its start to *ready*. */
@@ -112,7 +111,7 @@ export class WorkerProcess {
 
   /** Accept on the listeners at these positions, or from now on on these. */
   serve(positions: readonly number[]): void {
-    if (isDeepStrictEqual(this.#serves, positions)) return;
+    if (this.#serves?.join() === positions.join()) return;
     this.#channel?.send({ type: this.#serves === undefined ? 'accept' : 'serve', positions });
     this.#serves = positions;
   }
@@ -127,7 +126,7 @@ export class WorkerProcess {
   quit(): void {
     this.#channel?.send({ type: 'quit' });
     this.#state = 'draining';
-    this.#deadline = performance.now();
+    this.#deadline = monotonic();
   }
 
   reopen(): void {
@@ -160,7 +159,7 @@ export class WorkerProcess {
   }
 
   #hear(message: FromWorker): void {
-    this.#heardAt = performance.now();
+    this.#heardAt = monotonic();
     switch (message.type) {
       case 'ready':
         // Once: whoever takes a worker over later could otherwise have its master wait for it for ever.
@@ -201,7 +200,7 @@ export class WorkerProcess {
 
   #draining(): void {
     this.#state = 'draining';
-    this.#deadline = performance.now() + this.#drainLimit;
+    this.#deadline = monotonic() + this.#drainLimit;
   }
 
   #fail(status: number, reason: string): void {

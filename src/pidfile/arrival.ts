@@ -4,7 +4,7 @@
 import { linkSync, renameSync, rmSync } from 'node:fs';
 import { HoldfastError } from '../errors.js';
 import { codeOf, complaining, runningMaster } from './complaints.js';
-import { type Draft, discard, draft, type Held, removeIfIs } from './draft.js';
+import { type Draft, discard, draftMeanwhile, type Held, removeIfIs } from './draft.js';
 import { type Grip, glanceWithin, lockWithin } from './grip.js';
 import { examine, forget, isAt, type Sighting } from './lookup.js';
 import { candidateOf, retireeOf } from './places.js';
@@ -12,7 +12,7 @@ import { inSection, type Patience } from './section.js';
 
 /** Writes a file for this process and has it put into place. */
 export async function publish(path: string, patience: Patience, put: (path: string, file: Draft) => void): Promise<Held> {
-  const file = draft(path);
+  const file = await draftMeanwhile(path);
   try {
     await inSection(path, patience, () => put(path, file));
     return file;

@@ -1,8 +1,9 @@
 /**
  * Files under temporary names beside the pidfile, from where a rename puts them into place whole; runs in a master.
  */
-import { closeSync, fchmodSync, fstatSync, fsyncSync, linkSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, fchmodSync, fstatSync, fsync, fsyncSync, linkSync, openSync, readdirSync, rmSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import { tryLock } from '../sys/file-lock.js';
 import { complaining, complaint } from './complaints.js';
 import { examine, forget, type Inode, isAt } from './lookup.js';
@@ -36,11 +37,37 @@ function temporaryName(path: string): string {
  * Throws HoldfastError. open(2), flock(2), fsync(2).
  */
 export function draft(path: string): Draft {
+  const file = unsynced(path);
+  try {
+    fsyncSync(file.fd);
+    return file;
+  } catch (error) {
+    throw lost(file, error, path);
+  }
+}
+
+/** The same, for whoever has something else to do until the disk has it. Rejects with HoldfastError. */
+export async function draftMeanwhile(path: string): Promise<Draft> {
+  const file = unsynced(path);
+  try {
+    await promisify(fsync)(file.fd);
+    return file;
+  } catch (error) {
+    throw lost(file, error, path);
+  }
+}
+
+function unsynced(path: string): Draft {
   for (let attempt = 1; ; attempt += 1) {
     const made = complaining(path, () => draftOnce(temporaryName(path)));
     if (made !== undefined) return made;
     if (attempt === ATTEMPTS) throw complaint(Object.assign(new Error('lost the lock of a new file'), { code: 'EAGAIN' }), path);
   }
+}
+
+function lost({ temporary, fd }: Draft, error: unknown, path: string): unknown {
+  discard(temporary, fd);
+  return complaint(error, path);
 }
 
 /** Undefined when another's sweep came between creation and lock, and took the file for a dead one's. */
@@ -50,7 +77,6 @@ function draftOnce(temporary: string): Draft | undefined {
     const locked = tryLock(fd);
     fchmodSync(fd, MODE);
     writeSync(fd, `${process.pid}\n`);
-    fsyncSync(fd);
     const { dev, ino, nlink } = fstatSync(fd, { bigint: true });
     if (locked && nlink > 0n) return { temporary, fd, dev, ino };
     discard(temporary, fd);

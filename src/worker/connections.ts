@@ -3,10 +3,10 @@ import { subscribe } from 'node:diagnostics_channel';
 import type { Server as HttpServer, IncomingMessage, ServerResponse } from 'node:http';
 import type { Server as HttpsServer } from 'node:https';
 import type { Socket } from 'node:net';
-import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { acceptedSocketOf } from '../sys/http-socket.js';
+import { monotonic } from '../sys/monotonic.js';
 import { Bag, type Member } from './bag.js';
 import { isHttpsServer } from './https-server.js';
 
@@ -30,7 +30,7 @@ export class Connection implements Member {
   /** How many bytes the last finished exchange, or one before it, accounts for. Kept up to date by a drain only. */
   bytesSeen = 0;
   /** Milliseconds of the monotonic clock. */
-  readonly acceptedAt = performance.now();
+  readonly acceptedAt = monotonic();
   at = 0;
 
   constructor(

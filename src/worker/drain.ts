@@ -1,6 +1,6 @@
 /** In the worker: ends what the connections have begun, cuts nothing, and is over when the last of them is gone. */
-import { performance } from 'node:perf_hooks';
 import { setImmediate } from 'node:timers/promises';
+import { monotonic } from '../sys/monotonic.js';
 import { holdAppClose } from './app-close.js';
 import type { Connection, Connections } from './connections.js';
 import { announceDrain } from './drain-notice.js';
@@ -37,7 +37,7 @@ export async function drain(connections: Connections, { deadlineMs, onListenerEr
   // Ordered from within a request's listener, the rest of its chunk is not parsed yet.
   await setImmediate();
   const { server } = connections;
-  const startedAt = performance.now();
+  const startedAt = monotonic();
   const answeredBefore = connections.answered;
   const giveBackClose = holdAppClose(server);
   const intake = new Intake(server);
@@ -48,7 +48,7 @@ export async function drain(connections: Connections, { deadlineMs, onListenerEr
   connections.onReady = undefined;
   intake.end();
   giveBackClose();
-  return { answered: connections.answered - answeredBefore, destroyed, durationMs: performance.now() - startedAt };
+  return { answered: connections.answered - answeredBefore, destroyed, durationMs: monotonic() - startedAt };
 }
 
 function takeOver(connection: Connection, intake: Intake): void {

@@ -2,8 +2,8 @@
 import { subscribe } from 'node:diagnostics_channel';
 import { type IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
-import { performance } from 'node:perf_hooks';
 import type { Duplex } from 'node:stream';
+import { monotonic } from '../sys/monotonic.js';
 import { Bag, type Member } from './bag.js';
 import type { Response, Server } from './connections.js';
 import { onFirstStatus } from './first-status.js';
@@ -64,7 +64,7 @@ interface Message {
  * @param timed false: nobody wants to know how long they took, and to ask the clock twice is a part of what this costs
  */
 export function followExchanges(server: Server, ended: (exchange: Exchange) => void, timed = true): () => void {
-  const clock = timed ? () => performance.now() : () => 0;
+  const clock = timed ? () => monotonic() : () => 0;
   const open = new Bag<Peer>();
   countBodies();
   subscribe('http.server.request.start', (message) => {

@@ -142,7 +142,6 @@ export class Worker {
   }
 
   async #accept({ app, boot, connections, log, copy }: Loaded, positions = allOf(boot)): Promise<void> {
-    this.#watch();
     this.#acceptors = await listenOn(app.server, positions.map(descriptorAt), boot.backlog, copy);
     this.#giveBackClose = hearAppClose(app.server, (callback) => {
       this.#closing.push(callback);
@@ -153,6 +152,7 @@ export class Worker {
     await setImmediate();
     await setImmediate();
     this.#channel.send({ type: 'accepting' });
+    this.#watch();
     this.#endLimits = watchLimits(
       connections,
       { requests: boot.maxRequests, memory: boot.maxMemory },
@@ -162,7 +162,7 @@ export class Worker {
       },
     );
     // Not before, for it takes as long as the start of a small app. Whoever has something to say sooner loads it then.
-    setTimeout(() => void log.prepareInTurns(), PREPARED_AFTER).unref();
+    setTimeout(() => log.prepare(), PREPARED_AFTER).unref();
   }
 
   /** With --reuse-port: a sibling's listeners, for as long as it has no worker. */

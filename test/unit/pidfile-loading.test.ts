@@ -33,20 +33,16 @@ test('importing the module adds no listener and leaves process.emit as it is; th
   t.deepEqual(await child(t, script).said(), { before: 0, same: true, after: true });
 });
 
-test('graceful-fs is not loaded for it, and stays what it is to others, whoever came first', async (t) => {
-  for (const first of [false, true]) {
-    const script = `
-      const { createRequire } = await import('node:module');
-      const require = createRequire(createRequire(process.env.PIDFILE_MODULE).resolve('proper-lockfile'));
-      const theirs = ${first} ? require('graceful-fs') : undefined;
-      const { preload } = await import(process.env.PIDFILE_MODULE);
-      await preload();
-      const loaded = Object.keys(require.cache).some((path) => path.includes('graceful-fs'));
-      const real = require('graceful-fs');
-      process.send({ loaded, real: typeof real.gracefulify, same: theirs === undefined || theirs === real });
-    `;
-    t.deepEqual(await child(t, script).said(), { loaded: first, real: 'function', same: true });
-  }
+test('it is one file, without graceful-fs, which would keep a queue in everybody\'s fs', async (t) => {
+  const script = `
+    const { default: fs } = await import('node:fs');
+    const { createRequire } = await import('node:module');
+    const { preload } = await import(process.env.PIDFILE_MODULE);
+    await preload();
+    const files = Object.keys(createRequire(process.env.PIDFILE_MODULE).cache);
+    process.send({ lockfile: files.filter((file) => /lock/.test(file)).length, queue: Symbol.for('graceful-fs.queue') in fs });
+  `;
+  t.deepEqual(await child(t, script).said(), { lockfile: 1, queue: false });
 });
 
 for (const when of ['before', 'after']) {
@@ -90,9 +86,9 @@ test('a signal that nobody listens to still ends the process after proper-lockfi
 function release(dir: string): { root: string; module: string } {
   const root = join(dir, 'release');
   const built = fileURLToPath(new URL('..', pidfileModule));
-  for (const part of ['pidfile', 'sys', 'errors.js']) cpSync(join(built, part), join(root, 'dist', part), { recursive: true });
+  for (const part of ['pidfile', 'start', 'sys', 'errors.js']) cpSync(join(built, part), join(root, 'dist', part), { recursive: true });
   writeFileSync(join(root, 'package.json'), '{"type":"module"}');
-  symlinkSync(fileURLToPath(import.meta.resolve('proper-lockfile')).replace(/\/proper-lockfile\/.*$/, ''), join(root, 'node_modules'));
+  symlinkSync(fileURLToPath(import.meta.resolve('koffi')).replace(/\/koffi\/.*$/, ''), join(root, 'node_modules'));
   return { root, module: pathToFileURL(join(root, 'dist/pidfile/index.js')).href };
 }
 

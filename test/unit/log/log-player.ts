@@ -47,10 +47,10 @@ switch (process.argv[2]) {
     const modules = Module as unknown as { _load(request: string, ...rest: unknown[]): unknown };
     const load = modules._load;
     modules._load = (request, ...rest) => {
-      if (request === 'pino') throw new Error("Cannot find module 'pino'");
+      if (request.endsWith('pino.cjs')) throw new Error('Cannot find module\nRequire stack:');
       return load(request, ...rest);
     };
-    await log.prepareInTurns();
+    log.prepare();
     log.info(null, 'hello');
     process.stdout.write('alive');
     break;
