@@ -16,6 +16,8 @@ interface Pair {
   readonly of: string;
   readonly over: string;
   readonly goal?: string;
+  /** The other one is bare: what ours takes of the processors in addition is a row of its own, for the client's share hides some of it in the first. */
+  readonly bare?: true;
 }
 
 /** All beside each other; the first is the plot's base. */
@@ -25,6 +27,8 @@ export interface Contest {
   readonly connections: Connections;
   readonly runners: readonly Runner[];
   readonly pairs: readonly Pair[];
+  /** Of those runners that have nothing around their servers. */
+  readonly ceilings: readonly string[];
 }
 
 /** What the plot says in its title. */
@@ -55,7 +59,14 @@ export async function contests(notes: string[]): Promise<readonly Contest[]> {
 }
 
 function single(name: string, connections: Connections): Contest {
-  return { name, workers: 1, connections, runners: [BARE, OURS], pairs: [{ of: OURS.label, over: BARE.label, goal: NOISE }] };
+  return {
+    name,
+    workers: 1,
+    connections,
+    runners: [BARE, OURS],
+    pairs: [{ of: OURS.label, over: BARE.label, goal: NOISE, bare: true }],
+    ceilings: [],
+  };
 }
 
 /** Each over node:cluster, and ours over what has nothing around it: nobody can get more than that out of this machine. */
@@ -68,6 +79,8 @@ function several(workers: number, runners: readonly Runner[], goals: Readonly<Re
     { of: DIVIDED, over: OWN_SOCKETS },
   ]
     .filter(({ of }) => runners.includes(of))
-    .map(({ of, over }): Pair => ({ of: of.label, over: over.label, goal: NOISE }));
-  return { name: `${workers} workers${SHORT}`, workers, connections: 'per request', runners, pairs: [...overCluster, ...overCeiling] };
+    .map(({ of, over }): Pair => ({ of: of.label, over: over.label, goal: NOISE, bare: true }));
+  const ceilings = [ONE_SOCKET.label, OWN_SOCKETS.label];
+  const pairs = [...overCluster, ...overCeiling];
+  return { name: `${workers} workers${SHORT}`, workers, connections: 'per request', runners, pairs, ceilings };
 }
