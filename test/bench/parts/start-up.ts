@@ -44,7 +44,7 @@ export function measureStartUp({ quick, progress }: Effort): Promise<Part> {
       const last = all.flatMap(({ bare, upgrades }) => [bare, ...upgrades.values()]).map((figures) => Math.round(figures.at(-1) ?? 0));
       progress(`start-up, round ${round} of ${rounds}: ${last.join(', ')} ms`);
     }
-    const weights = await weigh(all[0]?.started.get(1), quick ? 1 : 5);
+    const weights = await weigh(all[0]?.started.get(1), quick ? 1 : 3);
     return {
       rows: [
         ...all.flatMap(rowsOf),

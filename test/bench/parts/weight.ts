@@ -8,8 +8,8 @@ import { inScope } from '../scope.js';
 import { ratioOf, type Spread, spreadOf } from '../statistics.js';
 import { REPLACE_MS, startChild } from '../subjects/subject.js';
 
-/** What V8 allocates at a start, it has given back by then. */
-const SETTLED_MS = 3_000;
+/** What V8 allocates at a start, it has given back by then; not yet after 3 s, when nobody has asked for anything. */
+const SETTLED_MS = 10_000;
 const MIB = 1024 * 1024;
 
 export interface Weight {
