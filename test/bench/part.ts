@@ -47,6 +47,8 @@ export interface Part {
   readonly rows: readonly Row[];
   readonly plots: readonly Plot[];
   readonly loss?: readonly Loss[];
+  /** Sentences that belong under the table of ratios. */
+  readonly remarks?: readonly string[];
   /** Names and versions of what was measured. */
   readonly versions: Readonly<Record<string, string>>;
   /** What was left out, and what a reader must know. */

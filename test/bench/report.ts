@@ -24,6 +24,7 @@ export function report(parts: readonly Part[], head: Head): string {
     ...warnings(head),
     '## Costs',
     costs(rows),
+    ...parts.flatMap((part) => part.remarks ?? []),
     ...plots.flatMap((plot) => (plot.is === 'lines' ? [`### ${plot.title}`, scaling(plot)] : [])),
     ...(loss.length === 0 ? [] : ['## Losses', LOSSES, lossTable(loss)]),
     ...plots.map(({ name, title }) => `![${title}](benchmarks-${name}.svg)`),
@@ -32,12 +33,14 @@ export function report(parts: readonly Part[], head: Head): string {
       .flatMap((part) => part.notes)
       .map((note) => `- ${note}`)
       .join('\n'),
-    '`npm run bench` measures everything again, in a quarter of an hour, and writes this page; it says what it misses and goes on without that. On a machine\nthat does something else meanwhile the figures are worth nothing.',
+    '`npm run bench` measures everything again, in ten minutes, and writes this page; it says what it misses and goes on without that. On a machine\nthat does something else meanwhile the figures are worth nothing.',
   ].join('\n\n')}\n`;
 }
 
-const LOSSES =
-  'While each replaced itself again and again. *Failed*: requests that were refused, reset, cut off or not answered, of all that were made. *Closed*:\nidle keep-alive connections that were closed before their time without a word; the client found out before it asked again, and a little later it\nwould have been one that failed. The clients are raw sockets that never retry.';
+const LOSSES = `While each replaced itself again and again. *Lost*: what failed and what was closed, each time that it replaced itself. *Failed*: requests that were refused,
+reset, cut off or not answered, of all that were made. *Closed*: idle keep-alive connections that were closed before their time without a word; the
+client found out before it asked again, and a little later it would have been one that failed. Which of the two it is, a millisecond decides, and so it is
+another number in each run; their sum is not. The clients are raw sockets that never retry.`;
 
 function warnings({ quick, busyness }: Head): string[] {
   return [
@@ -86,20 +89,20 @@ function lossTable(loss: readonly Loss[]): string {
   const lines = loss.map(({ subject, operation, times, mixed, hot }) => [
     subject === 'Holdfast' ? `**${subject}**` : subject,
     `${operation}, ${times} ${times === 1 ? 'time' : 'times'}`,
-    failed(mixed),
-    failed(hot),
-    emphasised(mixed.closed + hot.closed, ''),
+    ...lost(mixed, times),
+    ...lost(hot, times),
   ]);
-  return table(['', 'operation', 'mixed: failed / total', 'hot: failed / total', 'closed'], lines);
+  return table(['', 'operation', 'mixed: lost', 'failed + closed, of all', 'hot: lost', 'failed + closed, of all'], lines);
 }
 
-function failed({ failed, total }: Failed): string {
-  return emphasised(failed, ` / ${total >= 10_000 ? `${Math.round(total / 1_000)}k` : total}`);
+function lost({ failed, closed, total }: Failed, times: number): [string, string] {
+  const all = total >= 10_000 ? `${Math.round(total / 1_000)}k` : total;
+  return [emphasised((failed + closed) / times), `${failed} + ${closed}, of ${all}`];
 }
 
 /** None is what everybody wants. */
-function emphasised(count: number, rest: string): string {
-  return count === 0 ? `**0${rest}**` : `${count}${rest}`;
+function emphasised(count: number): string {
+  return count === 0 ? '**0**' : figure(count);
 }
 
 function table(head: readonly string[], lines: readonly (readonly string[])[]): string {

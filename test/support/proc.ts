@@ -34,6 +34,16 @@ export function stat(pid: number): Stat | undefined {
   return { pid, state: fields[0] ?? '?', ppid, group, session, terminal, startTime: Number(fields[19]) };
 }
 
+/**
+ * The session that a process is in.
+ * @throws Error when the process is gone
+ */
+export function sessionOf(pid: number): number {
+  const found = stat(pid);
+  if (found === undefined) throw new Error(`cannot find the session of ${pid}: it has ended`);
+  return found.session;
+}
+
 /** Whether a process runs (or is stopped); zombies are dead, although kill(pid, 0) finds them. */
 export function isAlive(pid: number): boolean {
   const found = stat(pid);

@@ -1,6 +1,6 @@
 /** What each subject loses when it replaces itself under load: the same clients, which never retry, one subject after the other. */
 import { messageOf } from '#src/errors.js';
-import { type LoadOptions, startLoad } from '../../support/load/index.js';
+import { type LoadOptions, type Report, startLoad } from '../../support/load/index.js';
 import type { Effort, Failed, Loss, Part } from '../part.js';
 import { inScope } from '../scope.js';
 import { spreadOf } from '../statistics.js';
@@ -56,19 +56,24 @@ async function lossOf(subject: Subject, { quick, progress }: Effort, found: Loss
 
 function plotOf(loss: readonly Loss[]): Part['plots'][number] {
   const bars = loss.map(({ subject, operation, times, mixed, hot }) => {
-    const each = (mixed.failed + hot.failed) / times;
+    const each = (mixed.failed + mixed.closed + hot.failed + hot.closed) / times;
     return { label: `${subject}: ${operation}`, value: spreadOf([each]), ours: subject === holdfast.name };
   });
   return {
     is: 'bars',
     name: 'loss',
-    title: 'Failed requests each time that it replaces itself, mixed and hot load together',
+    title: 'Requests that failed and connections that were closed each time that it replaces itself, mixed and hot load together',
     unit: '',
     bars,
   };
 }
 
-function under(subject: Subject, which: number, mix: Mix, times: number): Promise<Failed & { readonly operation: string }> {
+interface Outcome extends Failed {
+  readonly operation: string;
+  readonly reasons: Report['reasons'];
+}
+
+function under(subject: Subject, which: number, mix: Mix, times: number): Promise<Outcome> {
   return inScope(async (t) => {
     const { target, operations } = await subject.start(t, { workers: WORKERS, app: 'full.js' });
     const operation = operations[which];
@@ -80,8 +85,8 @@ function under(subject: Subject, which: number, mix: Mix, times: number): Promis
       await load.mark();
       await load.answeredAtLeast(BETWEEN, 60_000);
     }
-    const report = await load.stop();
-    const closed = report.reasons['idle-closed-early'] ?? 0;
-    return { operation: operation.name, total: report.total, failed: report.failed - closed, closed };
+    const { total, failed, reasons } = await load.stop();
+    const closed = reasons['idle-closed-early'] ?? 0;
+    return { operation: operation.name, total, failed: failed - closed, closed, reasons };
   });
 }

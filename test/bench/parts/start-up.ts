@@ -1,19 +1,17 @@
-/** From USR2 to the first answer of a new worker, beside `node app.js` to its first answer; and what a master weighs beside an idle Node. */
+/** From USR2 to the first answer of a new worker, beside `node app.js` to its first answer; and what it all weighs. */
 import { setTimeout as pause } from 'node:timers/promises';
 import { ask } from '../../support/ask.js';
 import { type Holdfast, startHoldfast, type Target } from '../../support/holdfast.js';
-import { rss } from '../../support/proc.js';
 import type { Test } from '../../support/temp.js';
 import type { Bar, Effort, Part, Row } from '../part.js';
 import { benchApp } from '../paths.js';
 import { inScope } from '../scope.js';
 import { ratioOf, spreadOf } from '../statistics.js';
 import { freePort, startChild } from '../subjects/subject.js';
+import { weigh } from './weight.js';
 
 const WORKERS = [1, 2] as const;
 const POLL_MS = 1;
-/** What V8 allocates at a start, it has given back by then. */
-const SETTLED_MS = 3_000;
 
 /** What is started, as `node FILE` and by Holdfast. */
 interface App {
@@ -46,18 +44,22 @@ export function measureStartUp({ quick, progress }: Effort): Promise<Part> {
       const last = all.flatMap(({ bare, upgrades }) => [bare, ...upgrades.values()]).map((figures) => Math.round(figures.at(-1) ?? 0));
       progress(`start-up, round ${round} of ${rounds}: ${last.join(', ')} ms`);
     }
-    const weights = await weigh(t, () => all[0]?.started.get(1)?.pid() ?? 0, quick ? 1 : 5);
+    const weights = await weigh(all[0]?.started.get(1), quick ? 1 : 3);
     return {
       rows: [
         ...all.flatMap(rowsOf),
-        { what: 'RSS of the master over that of an empty Node process', goal: '1.3', measured: weights, unit: '' },
+        { what: 'RSS of the master over that of an empty Node process', goal: '1.3', measured: weights.master.ratio, unit: '' },
+        { what: 'RSS of a worker over that of bare node with the same app', measured: weights.worker.ratio, unit: '' },
       ],
       plots: [{ is: 'bars', name: 'start-up', title: 'To the first answer, milliseconds', unit: 'ms', bars: all.flatMap(barsOf) }],
       versions: {},
-      notes: all.map(
-        ({ app, bare }) =>
-          `${app.label}: bare node answered first after ${Math.round(spreadOf(bare).median)} ms; two starts of Node, one after the other, are in every upgrade`,
-      ),
+      notes: [
+        ...all.map(
+          ({ app, bare }) =>
+            `${app.label}: bare node answered first after ${Math.round(spreadOf(bare).median)} ms; two starts of Node, one after the other, are in every upgrade`,
+        ),
+        `${weights.master.said}; ${weights.worker.said}; each as old as what it is compared with`,
+      ],
     };
   });
 }
@@ -127,15 +129,4 @@ async function until(target: Target, wanted: (body: string) => boolean): Promise
     if (wanted(body)) return performance.now();
     await pause(POLL_MS);
   }
-}
-
-/** The master's RSS by that of a Node process that was started beside it and does nothing. */
-async function weigh(t: Test, master: () => number, times: number) {
-  const ratios: number[] = [];
-  for (let time = 0; time < times; time += 1) {
-    const empty = startChild(t, process.execPath, ['-e', 'setInterval(() => {}, 1e9)']);
-    await pause(SETTLED_MS);
-    ratios.push(rss(master()) / rss(empty.pid ?? 0));
-  }
-  return spreadOf(ratios);
 }

@@ -19,7 +19,7 @@ export const holdfast: Subject = {
       if (event !== 'upgrade.done') throw new Error(`the upgrade was rolled back: ${reason}`);
       await started.event('master.exit', ({ pid }) => pid === old, { timeoutMs: REPLACE_MS });
     };
-    return { target: started.target, operations: [{ name: 'USR2', run: upgrade }] };
+    return { target: started.target, session: started.process.pid ?? 0, operations: [{ name: 'USR2', run: upgrade }] };
   },
 };
 

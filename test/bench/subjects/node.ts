@@ -1,4 +1,4 @@
-/** Bare Node, and node:cluster with the primary that its documentation suggests. */
+/** Bare Node, once and several times, and node:cluster with the primary that its documentation suggests. */
 import { fixture } from '../../support/paths.js';
 import { commandLine } from '../../support/proc.js';
 import type { Test } from '../../support/temp.js';
@@ -13,6 +13,10 @@ export const bareNode: Subject = {
   name: 'bare node',
   start: async (t) => (await start(t, 'bare.mjs', {})).running,
 };
+
+/** What the machine has to give: as many bare servers as there are workers, with nothing around them. */
+export const serversOnOneSocket = ceiling('one');
+export const serversWithSockets = ceiling('each');
 
 export const nodeCluster: Subject = {
   ...node,
@@ -29,9 +33,17 @@ export const nodeCluster: Subject = {
   },
 };
 
+function ceiling(sockets: 'one' | 'each'): Subject {
+  return {
+    ...node,
+    name: 'bare node',
+    start: async (t, { workers }) => (await start(t, 'ceiling.mjs', { WORKERS: String(workers), SOCKETS: sockets })).running,
+  };
+}
+
 async function start(t: Test, script: string, env: NodeJS.ProcessEnv): Promise<{ readonly pid: number; readonly running: Running }> {
   const target = { host: '127.0.0.1', port: await freePort() };
   const child = startChild(t, process.execPath, [benchApp(script)], { ...env, PORT: String(target.port) });
   await answers(target);
-  return { pid: child.pid ?? 0, running: { target, operations: [] } };
+  return { pid: child.pid ?? 0, running: { target, session: child.pid ?? 0, operations: [] } };
 }

@@ -2,6 +2,7 @@
 import { existsSync, mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fixture } from '../../support/paths.js';
+import { sessionOf } from '../../support/proc.js';
 import { tempDir } from '../../support/temp.js';
 import { bareEnvironment, output } from '../command.js';
 import { benchApp, fromTop } from '../paths.js';
@@ -24,7 +25,8 @@ export const pm2: Subject = {
   version: async () => (JSON.parse(readFileSync(join(PLACE, 'node_modules/pm2/package.json'), 'utf8')) as { version: string }).version,
   start: async (t, { workers, app }) => {
     const target = { host: '127.0.0.1', port: await freePort() };
-    const env = { ...bareEnvironment(), PM2_HOME: tempDir(t), PORT: String(target.port), APP: fixture(app) };
+    const home = tempDir(t);
+    const env = { ...bareEnvironment(), PM2_HOME: home, PORT: String(target.port), APP: fixture(app) };
     const pm2 = (...args: string[]) => output(process.execPath, [COMMAND, ...args], env, REPLACE_MS);
     // It goes on as a daemon.
     t.teardown(() => pm2('kill'));
@@ -33,6 +35,7 @@ export const pm2: Subject = {
     const reload = async () => {
       await pm2('reload', 'bench');
     };
-    return { target, operations: [{ name: 'reload', run: reload }] };
+    const daemon = Number(readFileSync(join(home, 'pm2.pid'), 'utf8'));
+    return { target, session: sessionOf(daemon), operations: [{ name: 'reload', run: reload }] };
   },
 };

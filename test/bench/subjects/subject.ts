@@ -28,6 +28,8 @@ export interface Operation {
 
 export interface Running {
   readonly target: Target;
+  /** Where all of its processes live, as long as it has not replaced itself. setsid(2) */
+  readonly session: number;
   readonly operations: readonly Operation[];
 }
 

@@ -2,7 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Target } from '../../support/holdfast.js';
-import { children, isAlive } from '../../support/proc.js';
+import { children, isAlive, sessionOf } from '../../support/proc.js';
 import { type Test, tempDir } from '../../support/temp.js';
 import { waitFor } from '../../support/wait.js';
 import { versionOf, which } from '../command.js';
@@ -91,7 +91,7 @@ async function start(t: Test, peer: Peer, workers: number): Promise<Running> {
   // After an upgrade the master is nobody's child.
   t.teardown(() => end(pidfile));
   await answers(target);
-  return { target, operations: peer.operations(pidfile, workers) };
+  return { target, session: sessionOf(pidIn(pidfile) ?? 0), operations: peer.operations(pidfile, workers) };
 }
 
 async function end(pidfile: string): Promise<void> {

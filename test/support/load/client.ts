@@ -74,8 +74,10 @@ export class Client {
   async get(asked: Asked): Promise<void> {
     const request = this.request(asked);
     const connection = await this.connection();
+    const from = performance.now();
     connection.write(head(request));
     await this.answer(connection, request);
+    if (asked.takesMs === undefined) this.#tally.took(performance.now() - from);
   }
 
   /**

@@ -64,6 +64,8 @@ export interface Report extends Counts {
   readonly perKind: Readonly<Partial<Record<KindName, Counts>>>;
   /** The longest time between two good answers before the stop, milliseconds. */
   readonly longestGapMs: number;
+  /** The longest that one client waited for a good answer that takes no time by its nature, milliseconds. */
+  readonly slowestMs: number;
 }
 
 /** What Node's own client can connect to. */

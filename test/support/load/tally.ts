@@ -12,6 +12,7 @@ interface Span {
   perKind: Partial<Record<KindName, Counts>>;
   lastAnswerAt: number;
   longestGapMs: number;
+  slowestMs: number;
 }
 
 interface Waiting {
@@ -43,6 +44,11 @@ export class Tally {
     this.#settle();
   }
 
+  /** How long an answer took that takes no time by its nature, milliseconds. */
+  took(ms: number): void {
+    for (const span of [this.#all, this.#sinceMark]) if (!this.#stopping) span.slowestMs = Math.max(span.slowestMs, ms);
+  }
+
   failed(kind: KindName | 'load', reason: Reason, detail: string): void {
     for (const span of [this.#all, this.#sinceMark]) {
       count(span, kind, 1);
@@ -63,8 +69,9 @@ export class Tally {
 
   /** Everything since the start, or since the mark. */
   report(since: 'start' | 'mark'): Report {
-    const { total, failed, failures, reasons, answeredBy, perKind, longestGapMs } = since === 'start' ? this.#all : this.#sinceMark;
-    return { total, failed, failures, reasons, answeredBy, perKind, longestGapMs };
+    const { total, failed, failures, reasons, answeredBy, perKind, longestGapMs, slowestMs } =
+      since === 'start' ? this.#all : this.#sinceMark;
+    return { total, failed, failures, reasons, answeredBy, perKind, longestGapMs, slowestMs };
   }
 
   /** Resolves when every kind has had so many good answers since the start; a kind for which `isRare` holds needs one. */
@@ -104,6 +111,7 @@ export class Tally {
       perKind,
       lastAnswerAt: performance.now(),
       longestGapMs: 0,
+      slowestMs: 0,
     };
   }
 }

@@ -47,6 +47,21 @@ const everyOther = () => {
   };
 };
 
+test('the slowest answer is the one that a single client waited for, though others were answered meanwhile', async (t) => {
+  const late = '/?n=hot-0-2';
+  const { target } = await serve(t, (req, res) => {
+    setTimeout(() => full(req, res), req.url === late ? 200 : 0);
+  });
+  const load = startLoad(t, { target, mix: { hot: 4, slow: 1 }, keepAliveTimeoutMs: KEEP_ALIVE_MS });
+  const { slowestMs, longestGapMs } = await load.answeredAtLeast(800);
+  t.true(slowestMs >= 199, `${slowestMs}`);
+  t.true(longestGapMs < slowestMs, `${longestGapMs}`);
+  await load.mark();
+  const since = await load.answeredAtLeast(50);
+  t.true(since.slowestMs < slowestMs, `${since.slowestMs}`);
+  await load.stop();
+});
+
 test('a bare server loses nothing of any kind', async (t) => {
   const { target } = await serve(t, full);
   const load = startLoad(t, { target, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE_MS });
