@@ -33,7 +33,7 @@ test('importing the module adds no listener and leaves process.emit as it is; th
   t.deepEqual(await child(t, script).said(), { before: 0, same: true, after: true });
 });
 
-test('it is one file, without graceful-fs, which would keep a queue in everybody\'s fs', async (t) => {
+test("it is one file, without graceful-fs, which would keep a queue in everybody's fs", async (t) => {
   const script = `
     const { default: fs } = await import('node:fs');
     const { createRequire } = await import('node:module');
