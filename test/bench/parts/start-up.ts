@@ -12,6 +12,7 @@ import { weigh } from './weight.js';
 
 const WORKERS = [1, 2] as const;
 const POLL_MS = 1;
+const SETTLED_MS = 20_000;
 
 /** What is started, as `node FILE` and by Holdfast. */
 interface App {
@@ -44,7 +45,8 @@ export function measureStartUp({ quick, progress }: Effort): Promise<Part> {
       const last = all.flatMap(({ bare, upgrades }) => [bare, ...upgrades.values()]).map((figures) => Math.round(figures.at(-1) ?? 0));
       progress(`start-up, round ${round} of ${rounds}: ${last.join(', ')} ms`);
     }
-    const weights = await weigh(all[0]?.started.get(1), quick ? 1 : 3);
+    const weighed = all.flatMap(({ app: { bare }, started }) => [...started.values()].map((holdfast) => ({ holdfast, bare })));
+    const weights = await weigh(weighed, quick ? 1_000 : SETTLED_MS);
     return {
       rows: [
         ...all.flatMap(rowsOf),
