@@ -8,8 +8,6 @@ import { inScope } from '../scope.js';
 import { ratioOf, type Spread, spreadOf } from '../statistics.js';
 import { REPLACE_MS, startChild } from '../subjects/subject.js';
 
-/** What V8 allocates at a start, it has given back by then; not yet after 3 s, when nobody has asked for anything. */
-const SETTLED_MS = 10_000;
 const MIB = 1024 * 1024;
 
 export interface Weight {
@@ -23,25 +21,37 @@ interface Look {
   readonly own: number;
 }
 
-/** An upgrade before each look: a new master and a new worker, no older than what was started beside them. */
-export async function weigh(holdfast: Holdfast | undefined, times: number): Promise<{ master: Weight; worker: Weight }> {
-  if (holdfast === undefined) throw new Error('nothing was started');
-  const looks: Look[][] = [];
-  for (let time = 0; time < times; time += 1) looks.push(await look(holdfast));
-  const of = (index: number) => looks.map((each) => each[index] ?? { resident: Number.NaN, own: Number.NaN });
-  return { master: weight('the master', of(0), 'an empty Node', of(1)), worker: weight('a worker', of(2), 'bare node', of(3)) };
+export interface Weighed {
+  readonly holdfast: Holdfast;
+  /** The same app as `node FILE`. */
+  readonly bare: string;
 }
 
-/** The master, an empty Node, the worker, bare Node. */
-function look(holdfast: Holdfast): Promise<Look[]> {
+/**
+ * Each is upgraded first, so that masters and workers are no older than what is started beside them.
+ * @param settleMs milliseconds until V8 has given back what it allocates at a start: 10 s are enough for some, 20 for all
+ */
+export function weigh(all: readonly Weighed[], settleMs: number): Promise<{ master: Weight; worker: Weight }> {
   return inScope(async (t) => {
-    const { event, reason } = await holdfast.upgrade({ timeoutMs: REPLACE_MS });
-    if (event !== 'upgrade.done') throw new Error(`the upgrade was rolled back: ${reason}`);
-    const empty = startChild(t, process.execPath, ['-e', 'setInterval(() => {}, 1e9)']);
-    const bare = startChild(t, process.execPath, [benchApp('bare.mjs')], { PORT: '0' });
-    await pause(SETTLED_MS);
-    return [holdfast.pid(), empty.pid, holdfast.workers().at(-1)?.pid, bare.pid].map(lookAt);
+    for (const { holdfast } of all) await renew(holdfast);
+    const beside = all.map(({ bare }) => [
+      startChild(t, process.execPath, ['-e', 'setInterval(() => {}, 1e9)']).pid,
+      startChild(t, process.execPath, [benchApp(bare)], { PORT: '0', TOLD: '/dev/null' }).pid,
+    ]);
+    await pause(settleMs);
+    const [empty, bare] = [0, 1].map((at) => beside.map((pids) => lookAt(pids[at])));
+    const master = all.map(({ holdfast }) => lookAt(holdfast.pid()));
+    const worker = all.map(({ holdfast }) => lookAt(holdfast.workers().at(-1)?.pid));
+    return {
+      master: weight('a master', master, 'an empty Node', empty ?? []),
+      worker: weight('a worker', worker, 'bare node', bare ?? []),
+    };
   });
+}
+
+async function renew(holdfast: Holdfast): Promise<void> {
+  const { event, reason } = await holdfast.upgrade({ timeoutMs: REPLACE_MS });
+  if (event !== 'upgrade.done') throw new Error(`the upgrade was rolled back: ${reason}`);
 }
 
 function lookAt(pid = 0): Look {
