@@ -1,5 +1,6 @@
 /** The listeners of one generation (master): adopted, bound, listened on, handed on, let go. The master never accepts. */
 import type { BoundFile } from '../channel/master-messages.js';
+import { messageOf } from '../errors.js';
 import {
   type Address,
   allowBeside,
@@ -21,11 +22,9 @@ import type { Identity } from '../privileges/index.js';
 import type { Settings } from '../settings/index.js';
 import { boundAgain } from './bound-again.js';
 import { type Deal, deal, type Layout } from './deal.js';
+import { type Heirs, reclaimed } from './heirs.js';
 import { byAddress, divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
-import { untilEmpty } from './until-empty.js';
-
-/** For connections that go on coming to an address that is given up. Milliseconds. */
-const QUEUE_LIMIT = 1_000;
+import { QUEUE_LIMIT, untilEmpty } from './until-empty.js';
 
 export class ListenerSet {
   #adopted: readonly Listener[];
@@ -209,12 +208,37 @@ export class ListenerSet {
   }
 
   /** In charge again, for whom they were given up is dead: they listen once more. What somebody else has by now is a warning. */
-  regain(backlog: number, log: Log): void {
+  regain(heirs: Heirs): void {
     if (!this.#open) return;
+    for (const held of this.all) this.#reclaim(held, heirs);
     for (const those of byAddress(this.#dropped).values())
-      this.#bound = [...this.#bound, ...boundAgain(those, (listener) => this.#asked(listener), backlog, log)];
+      this.#bound = [...this.#bound, ...boundAgain(those, (listener) => this.#asked(listener), heirs)];
     this.#dropped = [];
     this.refresh();
+  }
+
+  /** It was to be given up when nobody waits there any more, and its path is somebody else's already. */
+  #reclaim(held: Listener, heirs: Heirs): void {
+    try {
+      const fresh = reclaimed(held, this.#asked(held), heirs);
+      if (fresh === undefined) return;
+      this.replace(held, fresh);
+      this.keep(held);
+    } catch (error) {
+      heirs.log.warning(null, messageOf(error));
+    }
+  }
+
+  /** Some were replaced, and the workers from before have nothing else. */
+  get outdated(): boolean {
+    return this.#outlived.length > 0;
+  }
+
+  /** Resolves when nobody waits on those that were replaced, or after so many milliseconds; they are closed. */
+  async outlive(patience: number): Promise<void> {
+    const outlived = this.#outlived;
+    await untilEmpty(outlived, patience, () => this.#open);
+    for (const listener of outlived) if (this.#outlived.includes(listener)) this.letGo(listener);
   }
 
   #asked(listener: Listener): Address | undefined {

@@ -98,6 +98,7 @@ export class Workers {
       ready: () => this.#listener.ready(),
       accepting: () => {
         this.persist();
+        this.#retireOthers();
         this.#listener.accepting();
       },
       failed: (status, reason, stack) => {
@@ -110,9 +111,9 @@ export class Workers {
     this.#origin.forerunners?.dismiss();
   }
 
-  /** The workers that were drained, from the release that they ran; ends in `accepting`, also where none were. */
+  /** The workers that were drained, or lack a socket, from the release that they ran; ends in `accepting`, also where there are none such. */
   bringBack(listeners: ListenerSet | undefined): void {
-    if (!this.#drained || listeners === undefined) return this.#listener.accepting();
+    if (listeners === undefined || (!this.#drained && !listeners.outdated)) return this.#listener.accepting();
     this.#log.info(null, 'starting the workers again');
     this.start(listeners);
     this.#current?.expose();
@@ -261,6 +262,11 @@ export class Workers {
     this.#cohorts.add(cohort);
     this.#listener.hurry();
     return cohort;
+  }
+
+  /** Those of before, where they accepted until now. */
+  #retireOthers(): void {
+    for (const cohort of this.#cohorts) if (cohort !== this.#current && cohort !== this.#next) cohort.retire();
   }
 
   #forget(cohort: Cohort): void {

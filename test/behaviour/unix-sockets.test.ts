@@ -8,11 +8,13 @@ import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { listeningUnix } from '../support/descriptors.js';
+import { holdAtEach, holdRequest } from '../support/held-request.js';
 import { startHoldfast } from '../support/holdfast.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
 import { stat } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
+import { freeze, thaw } from '../support/signals.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
@@ -119,6 +121,65 @@ test('who waits on a socket whose file is gone, and whose workers a WINCH has dr
   for (const answer of waiting) t.true(workers.includes(await answer.body));
   t.true(workers.includes((await ask({ socketPath: path }, '/pid')).body));
   await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the old socket');
+});
+
+test('a path that a successor gave back is taken over from it when it is killed, and leads to somebody who accepts at every moment', async (t) => {
+  const dir = tempDir(t);
+  const path = join(dir, 'shop.sock');
+  const args = ['-w', '2', '-b', '127.0.0.1:0', '-b', `unix:${path}?mode=0606`, '--graceful-timeout', '60'];
+  const holdfast = await startHoldfast(t, { args, stopMs: 40_000, allowErrors: [/died/] });
+  const retiree = holdfast.pid();
+  const old = await holdRequest(holdfast);
+  unlinkSync(path);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  const theirs = await holdAtEach(holdfast, [holdfast.workers(2)[0]?.pid ?? 0]);
+  const load = startLoad(t, { target: { path }, mix: { short: 4, keepAlive: 4 }, keepAliveTimeoutMs: KEEP_ALIVE });
+  await load.warm(2);
+  process.kill(holdfast.pid(), 'SIGKILL');
+  await holdfast.says(/in charge again/);
+  await holdfast.event('drain.start', ({ gen }) => gen === 2);
+  await load.mark();
+  await load.answeredAtLeast(100);
+  assertLossless(t, await load.stop());
+  t.is(holdfast.pid(), retiree);
+  t.false(
+    [old, ...theirs].some(({ over }) => over),
+    'both drain',
+  );
+  t.deepEqual([readdirSync(dir), statSync(path).mode & 0o777], [['shop.sock'], 0o606]);
+  for (const each of [old, ...theirs]) t.is(await each.answer(), 'held');
+  await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the other sockets');
+  await holdfast.stop();
+  t.deepEqual(readdirSync(dir), []);
+});
+
+test('and where its retiree has not drained yet, for somebody waits on the old socket', async (t) => {
+  const dir = tempDir(t);
+  const path = join(dir, 'shop.sock');
+  const holdfast = await startHoldfast(t, {
+    args: ['-w', '1', '-b', '127.0.0.1:0', '-b', `unix:${path}`],
+    stopMs: 40_000,
+    allowErrors: [/died/],
+  });
+  const retiree = holdfast.pid();
+  const [worker] = holdfast.workers();
+  await freeze(t, worker?.pid ?? 0);
+  const waiting = await connected(path, '/pid');
+  unlinkSync(path);
+  await holdfast.upgrade();
+  const successor = holdfast.pid();
+  const load = startLoad(t, { target: { path }, mix: { short: 2 }, keepAliveTimeoutMs: KEEP_ALIVE });
+  process.kill(successor, 'SIGKILL');
+  await holdfast.says(/in charge again/);
+  thaw(worker?.pid ?? 0);
+  await holdfast.event('drain.start', ({ gen }) => gen === 2);
+  await load.mark();
+  await load.answeredAtLeast(100);
+  assertLossless(t, await load.stop());
+  t.is(await waiting.body, String(worker?.pid));
+  t.is(holdfast.pid(), retiree);
+  await waitFor(() => holdfast.processes().length === 2, 20_000, 'one master and one worker alone');
+  await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the other sockets');
 });
 
 test('a reload lives with a path whose directory is none any more, and the next one gives the file back', async (t) => {
