@@ -146,6 +146,7 @@ export class AsCandidate {
       generation.dropPredecessor('gone');
       generation.completeListeners();
     }
+    generation.outliveListeners(generation.origin.settings.gracefulTimeout * 1000);
     generation.logReady();
     this.#turns.takenCharge(stop);
   }

@@ -13,6 +13,7 @@ import {
   listenAgain,
   matchListeners,
   parseBind,
+  queueLength,
   removeSocketFile,
   renewListener,
   resolveBinds,
@@ -20,6 +21,7 @@ import {
 import type { Log } from '../log/log.js';
 import type { Identity } from '../privileges/index.js';
 import type { Settings } from '../settings/index.js';
+import { isShut } from '../sys/sockets.js';
 import { boundAgain } from './bound-again.js';
 import { type Deal, deal, type Layout } from './deal.js';
 import { type Heirs, reclaimed } from './heirs.js';
@@ -35,7 +37,7 @@ export class ListenerSet {
    */
   #fresh: readonly Listener[];
   /** Replaced, but who waits there is yet to be served. Behind all others, for the workers know those by their positions. */
-  #outlived: readonly Listener[] = [];
+  #outlived: readonly Listener[];
   /** Whether each worker has sockets of its own. */
   readonly #divided: boolean;
   readonly #wanted: readonly Address[];
@@ -56,32 +58,42 @@ export class ListenerSet {
     const wanted = givenTo(workers, await resolveBinds(settings.bind.map(parseBind), base));
     const match = matchListeners(inherited, wanted);
     const { listeners, warnings } = await bindAll(match.bind, match.overlaps);
-    for (const listener of match.drop) closeListener(listener);
+    const outlived = match.drop.filter(
+      (listener) => wanted.some((address) => formatAddress(address) === listener.address) && isAwaited(listener),
+    );
+    for (const listener of match.drop) if (!outlived.includes(listener)) closeListener(listener);
     for (const warning of warnings) log.warning(null, warning);
     if (!divides(settings.reusePort, log)) {
       sayShared(match.adopt, log);
-      return new ListenerSet(match.adopt, listeners, [], false, wanted);
+      return new ListenerSet(match.adopt, listeners, [], outlived, false, wanted);
     }
     const each = socketsEach(settings.workers, wanted.length);
-    return new ListenerSet(match.adopt, withOthers(listeners, each, log), lacking(match.adopt, each, log), true, wanted);
+    return new ListenerSet(match.adopt, withOthers(listeners, each, log), lacking(match.adopt, each, log), outlived, true, wanted);
   }
 
   private constructor(
     adopted: readonly Listener[],
     bound: readonly Listener[],
     fresh: readonly Listener[],
+    outlived: readonly Listener[],
     divided: boolean,
     wanted: readonly Address[],
   ) {
     this.#adopted = adopted;
     this.#bound = bound;
     this.#fresh = fresh;
+    this.#outlived = outlived;
     this.#divided = divided;
     this.#wanted = wanted;
   }
 
   get all(): readonly Listener[] {
-    return [...this.#adopted, ...this.#bound, ...this.#fresh, ...this.#outlived];
+    return [...this.lasting, ...this.#outlived];
+  }
+
+  /** But for those that were replaced: to the next generation they would look like the ones that have their paths now. */
+  get lasting(): readonly Listener[] {
+    return [...this.#adopted, ...this.#bound, ...this.#fresh];
   }
 
   /** Who accepts where: for each of these slots the positions of its listeners. */
@@ -200,10 +212,11 @@ export class ListenerSet {
     if (!this.#open) return;
     const dropped = new Set(positions.flatMap((position) => this.all[position] ?? []));
     for (const listener of dropped) closeListener(listener);
-    this.#dropped = [...this.#dropped, ...dropped];
+    this.#dropped = [...this.#dropped, ...this.lasting.filter((listener) => dropped.has(listener))];
     this.#adopted = this.#adopted.filter((listener) => !dropped.has(listener));
     this.#bound = this.#bound.filter((listener) => !dropped.has(listener));
     this.#fresh = this.#fresh.filter((listener) => !dropped.has(listener));
+    this.#outlived = this.#outlived.filter((listener) => !dropped.has(listener));
     this.refresh();
   }
 
@@ -259,6 +272,11 @@ export class ListenerSet {
       if (listener !== undefined) removeSocketFile(listener);
     }
   }
+}
+
+/** Nobody can find it any more, but somebody had: the workers of the generation before may have been drained before they came to him. */
+function isAwaited(listener: Listener): boolean {
+  return /^unix:\//.test(listener.address) && listener.socketFile === undefined && !isShut(listener.fd) && queueLength(listener) > 0;
 }
 
 /** Workers that may not, and clients of theirs, would not be let in by what only root may write. */

@@ -58,7 +58,7 @@ export class Retirement {
     const { listeners, log, origin } = this.#generation;
     if (listeners === undefined) return;
     publish(listeners.all, origin.settings.backlog, log);
-    if (listeners.outdated) void listeners.outlive(QUEUE_LIMIT).then(() => this.#generation.dealListeners());
+    this.#generation.outliveListeners(QUEUE_LIMIT);
   }
 
   /** Our successor died: one of all who might may take its place. */
