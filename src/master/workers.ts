@@ -4,6 +4,7 @@ import type { Log } from '../log/log.js';
 import { Cohort, type CohortListener } from './cohort.js';
 import type { ListenerSet } from './listener-set.js';
 import type { Origin } from './origin.js';
+import { Portions } from './portions.js';
 import { currentRelease, pinnedOrOther, type Release } from './release.js';
 import type { Renewal } from './renewal.js';
 import { WorkerLog } from './worker-log.js';
@@ -32,6 +33,7 @@ export class Workers {
   readonly #later: (act: () => void) => void;
   readonly #listener: WorkersListener;
   readonly #cohorts = new Set<Cohort>();
+  readonly #portions = new Portions();
   #listeners: ListenerSet | undefined;
   #release: Release | undefined;
   #current: Cohort | undefined;
@@ -108,7 +110,8 @@ export class Workers {
     });
     if (before !== undefined) this.#forget(before);
     this.#current.resize(this.#wanted);
-    this.#origin.forerunners?.dismiss();
+    // Behind those who may still take some of them.
+    this.#portions.add(() => this.#origin.forerunners?.dismiss());
   }
 
   /** The workers that were drained, or lack a socket, from the release that they ran; ends in `accepting`, also where there are none such. */
@@ -240,7 +243,7 @@ export class Workers {
 
   #newCohort(release: Release, outcome: Outcome): Cohort {
     const shares = (slots: readonly number[]) => this.#listeners?.deal(slots) ?? new Map();
-    const cohort: Cohort = new Cohort((slot) => this.#order(slot, release), shares, {
+    const cohort: Cohort = new Cohort(this.#portions, (slot) => this.#order(slot, release), shares, {
       ready: () => this.#later(outcome.ready),
       accepting: () => this.#later(outcome.accepting),
       failed: (...failure) => this.#later(() => outcome.failed(...failure)),
