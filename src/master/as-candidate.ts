@@ -119,7 +119,7 @@ export class AsCandidate {
   async #rotate(): Promise<void> {
     const { pidfile, predecessor, predecessorAlive } = this.#generation;
     if (pidfile === undefined) return;
-    if (predecessorAlive) await pidfile.rotate();
+    if (predecessorAlive) await pidfile.rotate(predecessor?.pid);
     else if (!(await pidfile.succeed(predecessor?.pid ?? 0))) throw new HoldfastError(`${pidfile.path} names somebody else by now`);
     this.#generation.logRotation();
   }

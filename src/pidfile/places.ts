@@ -4,8 +4,10 @@
 import { lstatSync, renameSync, rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { tryLock } from '../sys/file-lock.js';
+import { namesAnother } from './complaints.js';
 import { removeIfIs, secondName } from './draft.js';
 import { type DeadFile, examine, forget } from './lookup.js';
+import { isHeldBy } from './strangers.js';
 
 /** The candidate's, before commit. */
 export function candidateOf(path: string): string {
@@ -15,6 +17,20 @@ export function candidateOf(path: string): string {
 /** The newest retiree's, after commit. */
 export function retireeOf(path: string): string {
   return `${path}.oldbin`;
+}
+
+/**
+ * Whether the pidfile at `path` is that of `pid`, whatever somebody wrote into it meanwhile; anybody's if that is undefined.
+ * Throws HoldfastError when it is somebody else's who lives: it was removed, and another instance started.
+ */
+export function isOf(path: string, pid: number | undefined): boolean {
+  if (pid === undefined) return true;
+  const sighting = examine(path);
+  forget(sighting);
+  if (!('pid' in sighting)) return false;
+  if (sighting.pid === pid || isHeldBy(sighting, pid)) return true;
+  if (sighting.state === 'alive' && sighting.pid !== undefined) throw namesAnother(path, sighting.pid);
+  return false;
 }
 
 /** The file at `path` also becomes PATH.oldbin, if that can be: a retiree that finds no such name writes its file anew. */
