@@ -1,6 +1,7 @@
 /** What a master does until it is in charge (master): the effects of upgrade/candidacy. */
 import type { ToCandidate } from '../channel/master-messages.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
+import { removeSocketFile } from '../listeners/index.js';
 import type { CandidacyEffect, CandidacyEvent, Stop } from '../upgrade/candidacy.js';
 import type { CandidateTurns } from './candidate-turns.js';
 import type { Generation } from './generation.js';
@@ -159,6 +160,9 @@ export class AsCandidate {
     if (candidate && !this.#told) log.error(null, `the candidate gives up: ${reason}`);
     // The last one of all removes every file, a candidate its own; whoever accepts already drains.
     listeners?.removeFiles(generation.inCharge ? listeners.positions : listeners.newPositions);
+    // It could not even bind what its own settings add.
+    if (listeners === undefined && generation.inCharge) for (const each of origin.before?.inherited ?? []) removeSocketFile(each);
+    this.#preparation.giveUp();
     if (workers.exposed) workers.retire();
     else workers.kill();
     this.#turns.giveUp(status === EXIT.ok || candidate ? { status } : { status, reason });

@@ -3,13 +3,14 @@
 import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { listeningUnix } from '../support/descriptors.js';
 import { holdAtEach, holdRequest } from '../support/held-request.js';
 import { startHoldfast } from '../support/holdfast.js';
+import { launcher } from '../support/launcher.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
 import { stat } from '../support/proc.js';
@@ -184,6 +185,34 @@ test('and where its retiree has not drained yet, for somebody waits on the old s
   t.is(holdfast.pid(), retiree);
   await waitFor(() => holdfast.processes().length === 2, 20_000, 'one master and one worker alone');
   await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the other sockets');
+});
+
+test("a candidate that took a killed incumbent's place, and cannot bind what its settings add, leaves no file when it is told to stop", async (t) => {
+  const dir = tempDir(t);
+  const [path, gate, late] = ['shop.sock', 'gate', 'late.mjs'].map((name) => join(dir, name)) as [string, string, string];
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.teardown(() => taken.close());
+  // The candidate does nothing until the incumbent is dead.
+  writeFileSync(
+    late,
+    `import { existsSync, writeFileSync } from 'node:fs';
+     const candidate = process.env.HOLDFAST_HANDOVER !== undefined;
+     if (candidate) writeFileSync(${JSON.stringify(gate)} + '.reached', '');
+     while (candidate && !existsSync(${JSON.stringify(gate)})) await new Promise((resolve) => setTimeout(resolve, 10));`,
+  );
+  const next = launcher(t, `-b unix:${path}`);
+  const holdfast = await startHoldfast(t, { nodeArgs: ['--import', late], ...next.options, allowErrors: [/in use by/, /died/] });
+  next.write(`-b unix:${path} -b 127.0.0.1:${(taken.address() as AddressInfo).port}`);
+  const incumbent = holdfast.signal('SIGUSR2');
+  await waitFor(() => existsSync(`${gate}.reached`), 20_000, 'the candidate');
+  process.kill(incumbent, 'SIGKILL');
+  writeFileSync(gate, '');
+  const { pid } = await holdfast.says(/in use by .*; trying again/);
+  await holdfast.says(/taking its place/);
+  process.kill(Number(pid), 'SIGTERM');
+  await holdfast.gone();
+  t.false(existsSync(path));
 });
 
 test('a reload lives with a path whose directory is none any more, and the next one gives the file back', async (t) => {
