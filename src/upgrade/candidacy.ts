@@ -4,8 +4,8 @@
  *   first -----------------> exposing -----------> incumbent
  *   loading -> ready -> exposing -> rotating -> incumbent
  *      |         |  by hand:  +-> beside -> rotating ...
- *      |         |                  |  the incumbent died before commit:
- *      +- failing +-----------------+-> claiming -> alone -> exposing ...
+ *      +-+-> failing                |  the incumbent died before commit:
+ *      +-+------+-------------------+-> claiming -> alone -> exposing ...
  */
 import type { Refusal } from './step.js';
 
