@@ -29,9 +29,18 @@ export function bindNow(address: Address, port?: number): Listener {
   }
 }
 
-function bindUnix(label: string, address: UnixAddress): Listener {
+/** In the place of this file, though somebody answers there. Throws as bindListener does. */
+export function bindInstead(address: UnixAddress, instead: SocketFile): Listener {
+  try {
+    return bindUnix(formatAddress(address), address, instead);
+  } catch (error) {
+    throw complaint(error, address);
+  }
+}
+
+function bindUnix(label: string, address: UnixAddress, instead?: SocketFile): Listener {
   return opened(address, (fd): Listener => {
-    const socketFile: SocketFile = bindDraft(fd, address);
+    const socketFile: SocketFile = bindDraft(fd, address, instead);
     return { address: label, bound: label, fd, socketFile };
   });
 }

@@ -28,6 +28,12 @@ export function boundNames(): ReadonlySet<string> | undefined {
   return rows.length === 0 ? undefined : new Set(rows.map((row) => basename(unixName(row))));
 }
 
+/** How many wait on a unix socket that others hold, by the name that it was bound under: who was not accepted has no inode yet. */
+export function waitingAt(name: string): number {
+  const UNACCEPTED = '0';
+  return table('unix').filter((row) => unixName(row) === name && inodeOf(row) === UNACCEPTED).length;
+}
+
 function holderPid(address: Address): number | undefined {
   for (const inodes of candidates(address)) {
     const holders = inodes.size === 0 ? [] : holdersOf(inodes);
@@ -84,7 +90,11 @@ function unixInode(
 ): readonly string[] {
   const name = unixName(row);
   const found = address.is === 'abstract' ? name === `@${address.name}` : name === address.path || isDraftOf(name, address.path);
-  return found ? [row.trim().split(/\s+/)[6] ?? ''] : [];
+  return found ? [inodeOf(row)] : [];
+}
+
+function inodeOf(row: string): string {
+  return row.trim().split(/\s+/)[6] ?? '';
 }
 
 function unixName(row: string): string {

@@ -6,6 +6,8 @@ export interface SocketFile {
   readonly ino: string;
   /** The name that it was bound under; it bears it until `listen` renames it into place. */
   readonly draft?: string;
+  /** The file that may be replaced though somebody answers there: a dead master's, whose workers accept until ours do. */
+  readonly instead?: SocketFile;
 }
 
 export interface Listener {

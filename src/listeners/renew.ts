@@ -4,11 +4,11 @@
  */
 import * as sockets from '../sys/sockets.js';
 import { type Address, parseLabel } from './address.js';
-import { bindNow } from './bind.js';
+import { bindInstead, bindNow } from './bind.js';
 import { closeListener } from './close.js';
 import { refusal } from './complaints.js';
 import { listen } from './listen.js';
-import type { Listener } from './listener.js';
+import type { Listener, SocketFile } from './listener.js';
 import { hasPath } from './socket-file.js';
 
 /** Nothing waits there any more, and nobody can be given it to serve: its queue was reset, and it is readable for ever. */
@@ -36,6 +36,26 @@ export function renewListener(listener: Listener, asked: Address | undefined, ba
   const fresh = bindNow(asked?.is === 'unix' ? asked : address);
   sockets.listen(fresh.fd, backlog);
   return fresh;
+}
+
+/**
+ * For a path that a dead master had given back, and on which its workers accept: another socket, which listens and has a draft name until `listen`
+ * publishes it.
+ * @param heir that master's file
+ * @returns undefined where the path does not lead there
+ * @throws HoldfastError as bindListener does
+ */
+export function reclaimListener(
+  { address: label }: Listener,
+  asked: Address | undefined,
+  backlog: number,
+  heir: SocketFile,
+): Listener | undefined {
+  const address = asked?.is === 'unix' ? asked : parseLabel(label);
+  if (address?.is !== 'unix' || !hasPath(address.path, heir)) return undefined;
+  const fresh = bindInstead(address, heir);
+  sockets.listen(fresh.fd, backlog);
+  return { ...fresh, address: label };
 }
 
 /**

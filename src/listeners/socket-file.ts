@@ -13,16 +13,19 @@ import { give, ownerOf } from './socket-owner.js';
 
 const ATTEMPTS = 5;
 
-/** Binds `fd` under a draft name with its final owner and mode. Throws HoldfastError, or the system's own error. */
-export function bindDraft(fd: number, address: UnixAddress): SocketFile {
+/**
+ * Binds `fd` under a draft name with its final owner and mode. Throws HoldfastError, or the system's own error.
+ * @param instead the file that it is to replace, whoever answers there
+ */
+export function bindDraft(fd: number, address: UnixAddress, instead?: SocketFile): SocketFile {
   const owner = ownerOf(address);
-  refuseOccupied(address);
+  refuseOccupied(address, instead);
   sweep(address.path);
   const draft = bindSomewhere(fd, address);
   try {
     if (owner !== undefined) give(draft, owner);
     const { dev, ino } = lstatSync(draft, { bigint: true });
-    return { dev: String(dev), ino: String(ino), draft };
+    return { dev: String(dev), ino: String(ino), draft, ...(instead === undefined ? {} : { instead }) };
   } catch (error) {
     unlinkSync(draft);
     if (codeOf(error) !== 'EPERM') throw error;
@@ -35,7 +38,7 @@ export function publish(address: UnixAddress, file: SocketFile): void {
   if (file.draft === undefined || hasPath(address.path, file)) return;
   if (!hasPath(file.draft, file)) throw refusal(`unix:${address.path}`, `somebody removed ${file.draft}, which was to become it`);
   // Since the bind, another instance may have started to listen there.
-  refuseOccupied(address);
+  refuseOccupied(address, file.instead);
   renameSync(file.draft, address.path);
 }
 
@@ -63,18 +66,22 @@ export function isFree(path: string): boolean {
 /** Whether this very file stands at a path. */
 export function hasPath(path: string, file: SocketFile): boolean {
   const found = look(path);
-  return found !== undefined && String(found.dev) === file.dev && String(found.ino) === file.ino;
+  return found !== undefined && isFile(found, file);
+}
+
+function isFile({ dev, ino }: BigIntStats, file: SocketFile): boolean {
+  return String(dev) === file.dev && String(ino) === file.ino;
 }
 
 function look(path: string): BigIntStats | undefined {
   return lstatSync(path, { bigint: true, throwIfNoEntry: false });
 }
 
-/** A rename replaces whatever is there: only a socket on which nobody answers may be lost. */
-function refuseOccupied(address: UnixAddress): void {
+/** A rename replaces whatever is there: only a socket on which nobody answers may be lost, or this one. */
+function refuseOccupied(address: UnixAddress, but?: SocketFile): void {
   const label = `unix:${address.path}`;
   const found = look(address.path);
-  if (found === undefined) return;
+  if (found === undefined || (but !== undefined && isFile(found, but))) return;
   if (!found.isSocket()) throw refusal(label, 'a file that is no socket stands there (move it away, or name another path)');
   const state = tryConnect(address);
   if (state === 'denied') throw refusal(label, "another user's socket stands there");

@@ -1,6 +1,7 @@
 /** What a master does until it is in charge (master): the effects of upgrade/candidacy. */
 import type { ToCandidate } from '../channel/master-messages.js';
 import { EXIT, HoldfastError, messageOf } from '../errors.js';
+import { removeSocketFile } from '../listeners/index.js';
 import type { CandidacyEffect, CandidacyEvent, Stop } from '../upgrade/candidacy.js';
 import type { CandidateTurns } from './candidate-turns.js';
 import type { Generation } from './generation.js';
@@ -119,7 +120,7 @@ export class AsCandidate {
   async #rotate(): Promise<void> {
     const { pidfile, predecessor, predecessorAlive } = this.#generation;
     if (pidfile === undefined) return;
-    if (predecessorAlive) await pidfile.rotate();
+    if (predecessorAlive) await pidfile.rotate(predecessor?.pid);
     else if (!(await pidfile.succeed(predecessor?.pid ?? 0))) throw new HoldfastError(`${pidfile.path} names somebody else by now`);
     this.#generation.logRotation();
   }
@@ -146,6 +147,7 @@ export class AsCandidate {
       generation.dropPredecessor('gone');
       generation.completeListeners();
     }
+    generation.outliveListeners(generation.origin.settings.gracefulTimeout * 1000);
     generation.logReady();
     this.#turns.takenCharge(stop);
   }
@@ -158,6 +160,9 @@ export class AsCandidate {
     if (candidate && !this.#told) log.error(null, `the candidate gives up: ${reason}`);
     // The last one of all removes every file, a candidate its own; whoever accepts already drains.
     listeners?.removeFiles(generation.inCharge ? listeners.positions : listeners.newPositions);
+    // It could not even bind what its own settings add.
+    if (listeners === undefined && generation.inCharge) for (const each of origin.before?.inherited ?? []) removeSocketFile(each);
+    this.#preparation.giveUp();
     if (workers.exposed) workers.retire();
     else workers.kill();
     this.#turns.giveUp(status === EXIT.ok || candidate ? { status } : { status, reason });

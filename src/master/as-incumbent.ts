@@ -91,6 +91,8 @@ export class AsIncumbent {
         return this.#retirement.restore();
       case 'comeBack':
         return this.#retirement.comeBack();
+      case 'reclaim':
+        return this.#retirement.reclaim();
       case 'takeBack':
         return this.#takeBack();
       case 'stop':

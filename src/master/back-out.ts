@@ -7,6 +7,7 @@ import { monotonic } from '../sys/monotonic.js';
 import type { End } from '../upgrade/incumbency.js';
 import type { Generation } from './generation.js';
 import type { IncumbentTurns } from './incumbent-turns.js';
+import { QUEUE_LIMIT, untilNobodyWaits } from './until-empty.js';
 
 /** A candidate that is being ended. */
 interface Ending {
@@ -83,10 +84,12 @@ export class BackOut {
   dropSuccessor(): void {
     const { successor } = this.#generation;
     if (successor === undefined) return;
+    this.#generation.successor = undefined;
     // Those that it has bound: of a dead one, for a living one is not dropped.
     removeBoundFiles(successor.files);
-    successor.close();
-    this.#generation.successor = undefined;
+    // Its workers, which nobody new can find, accept for as long as its lease is held.
+    if (successor.files.length === 0) successor.close();
+    else void untilNobodyWaits(boundNames(successor.files), QUEUE_LIMIT).then(() => successor.close());
   }
 
   /** Its processes are gone; now its files. */
@@ -98,6 +101,10 @@ export class BackOut {
       log.error(null, messageOf(error));
     }
   }
+}
+
+function boundNames(files: readonly BoundFile[]): readonly string[] {
+  return files.map(({ draft }) => draft);
 }
 
 /** What a candidate that was killed has left of its new unix sockets, under either name. */

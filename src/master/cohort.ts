@@ -3,6 +3,7 @@
 import { monotonic } from '../sys/monotonic.js';
 import { Backoff } from './backoff.js';
 import type { Deal } from './deal.js';
+import type { Portions } from './portions.js';
 import { type Restraint, restraint } from './recycling.js';
 import { Slots } from './slots.js';
 import { bootFailure, type WorkerEnd } from './worker-end.js';
@@ -38,13 +39,22 @@ export class Cohort {
   readonly #slots = new Slots<WorkerProcess>();
   readonly #leaving = new Set<WorkerProcess>();
   readonly #backoff = new Backoff();
+  /** Slots whose next worker is to be started in a moment. */
+  readonly #due = new Set<number>();
+  readonly #portions: Portions;
   readonly #order: (slot: number) => WorkerOrder;
   readonly #shares: (slots: readonly number[]) => Deal;
   readonly #listener: CohortListener;
   readonly #workerListener: WorkerListener;
 
   /** `shares`: who accepts where, of the slots that have a worker. */
-  constructor(order: (slot: number) => WorkerOrder, shares: (slots: readonly number[]) => Deal, listener: CohortListener) {
+  constructor(
+    portions: Portions,
+    order: (slot: number) => WorkerOrder,
+    shares: (slots: readonly number[]) => Deal,
+    listener: CohortListener,
+  ) {
+    this.#portions = portions;
     this.#order = order;
     this.#shares = shares;
     this.#listener = listener;
@@ -98,7 +108,7 @@ export class Cohort {
   persist(): void {
     if (this.#patient) return;
     this.#patient = true;
-    for (let slot = 1; slot <= this.#wanted; slot++) if (this.#slots.isEmpty(slot)) this.#refill(slot, false);
+    for (let slot = 1; slot <= this.#wanted; slot++) if (this.#slots.isEmpty(slot) && !this.#due.has(slot)) this.#refill(slot, false);
   }
 
   /** Who serves, or is about to, gets the share that it has by now: those who are to leave have none. */
@@ -135,7 +145,17 @@ export class Cohort {
     this.#backoff.rearm(milliseconds);
   }
 
+  /** In its turn, if it is wanted then. */
   #spawn(slot: number): void {
+    if (this.#due.has(slot)) return;
+    this.#due.add(slot);
+    this.#portions.add(() => {
+      this.#due.delete(slot);
+      if (slot <= this.#wanted && this.#slots.lacks(slot)) this.#start(slot);
+    });
+  }
+
+  #start(slot: number): void {
     const instead = this.#slots.occupant(slot);
     const worker = new WorkerProcess(this.#order(slot), this.#workerListener);
     this.#slots.add(worker);
@@ -198,10 +218,15 @@ export class Cohort {
   /** As many as may be replaced now. It had enough, which is no fault of its own: there is no pause as for one that died. */
   #recycle(): void {
     for (const worker of this.#slots.spent) {
-      const by = restraint(worker, { wanted: this.#wanted, booting: this.#slots.substitutes.length, draining: this.#leaving.size });
+      const by = restraint(worker, { wanted: this.#wanted, booting: this.#booting, draining: this.#leaving.size });
       if (by === undefined) this.#replace(worker, true);
       else this.#listener.restrained(worker, by);
     }
+  }
+
+  /** Substitutes, those that are about to be started included. */
+  get #booting(): number {
+    return this.#slots.substitutes.length + [...this.#due].filter((slot) => !this.#slots.isEmpty(slot)).length;
   }
 
   #replace(worker: WorkerProcess, healthy: boolean): void {

@@ -85,6 +85,11 @@ export class Generation {
     this.workers.deal();
   }
 
+  /** Have those served who wait on what was replaced, for so many milliseconds at most. */
+  outliveListeners(patience: number): void {
+    if (this.listeners?.outdated === true) void this.listeners.outlive(patience).then(() => this.dealListeners());
+  }
+
   /** Nobody may return in this generation's place any more, and so without the sockets that it has bound beside those of the one before. */
   completeListeners(): void {
     const { listeners, log, origin } = this;

@@ -12,7 +12,7 @@ const DESCRIPTORS = 16;
 export function launch({ origin, listeners }: Generation, listener: SuccessorListener): Successor {
   assureDescriptors(DESCRIPTORS);
   const { command, base, lease, succession, keeper, settings } = origin;
-  const all = listeners?.all ?? [];
+  const all = listeners?.lasting ?? [];
   const handover: Handover = {
     type: 'handover',
     ...SPOKEN,

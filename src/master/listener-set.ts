@@ -1,5 +1,6 @@
 /** The listeners of one generation (master): adopted, bound, listened on, handed on, let go. The master never accepts. */
 import type { BoundFile } from '../channel/master-messages.js';
+import { messageOf } from '../errors.js';
 import {
   type Address,
   allowBeside,
@@ -12,6 +13,7 @@ import {
   listenAgain,
   matchListeners,
   parseBind,
+  queueLength,
   removeSocketFile,
   renewListener,
   resolveBinds,
@@ -19,13 +21,12 @@ import {
 import type { Log } from '../log/log.js';
 import type { Identity } from '../privileges/index.js';
 import type { Settings } from '../settings/index.js';
+import { isShut } from '../sys/sockets.js';
 import { boundAgain } from './bound-again.js';
 import { type Deal, deal, type Layout } from './deal.js';
+import { type Heirs, reclaimed } from './heirs.js';
 import { byAddress, divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
-import { untilEmpty } from './until-empty.js';
-
-/** For connections that go on coming to an address that is given up. Milliseconds. */
-const QUEUE_LIMIT = 1_000;
+import { QUEUE_LIMIT, untilEmpty } from './until-empty.js';
 
 export class ListenerSet {
   #adopted: readonly Listener[];
@@ -36,7 +37,7 @@ export class ListenerSet {
    */
   #fresh: readonly Listener[];
   /** Replaced, but who waits there is yet to be served. Behind all others, for the workers know those by their positions. */
-  #outlived: readonly Listener[] = [];
+  #outlived: readonly Listener[];
   /** Whether each worker has sockets of its own. */
   readonly #divided: boolean;
   readonly #wanted: readonly Address[];
@@ -57,32 +58,42 @@ export class ListenerSet {
     const wanted = givenTo(workers, await resolveBinds(settings.bind.map(parseBind), base));
     const match = matchListeners(inherited, wanted);
     const { listeners, warnings } = await bindAll(match.bind, match.overlaps);
-    for (const listener of match.drop) closeListener(listener);
+    const outlived = match.drop.filter(
+      (listener) => wanted.some((address) => formatAddress(address) === listener.address) && isAwaited(listener),
+    );
+    for (const listener of match.drop) if (!outlived.includes(listener)) closeListener(listener);
     for (const warning of warnings) log.warning(null, warning);
     if (!divides(settings.reusePort, log)) {
       sayShared(match.adopt, log);
-      return new ListenerSet(match.adopt, listeners, [], false, wanted);
+      return new ListenerSet(match.adopt, listeners, [], outlived, false, wanted);
     }
     const each = socketsEach(settings.workers, wanted.length);
-    return new ListenerSet(match.adopt, withOthers(listeners, each, log), lacking(match.adopt, each, log), true, wanted);
+    return new ListenerSet(match.adopt, withOthers(listeners, each, log), lacking(match.adopt, each, log), outlived, true, wanted);
   }
 
   private constructor(
     adopted: readonly Listener[],
     bound: readonly Listener[],
     fresh: readonly Listener[],
+    outlived: readonly Listener[],
     divided: boolean,
     wanted: readonly Address[],
   ) {
     this.#adopted = adopted;
     this.#bound = bound;
     this.#fresh = fresh;
+    this.#outlived = outlived;
     this.#divided = divided;
     this.#wanted = wanted;
   }
 
   get all(): readonly Listener[] {
-    return [...this.#adopted, ...this.#bound, ...this.#fresh, ...this.#outlived];
+    return [...this.lasting, ...this.#outlived];
+  }
+
+  /** But for those that were replaced: to the next generation they would look like the ones that have their paths now. */
+  get lasting(): readonly Listener[] {
+    return [...this.#adopted, ...this.#bound, ...this.#fresh];
   }
 
   /** Who accepts where: for each of these slots the positions of its listeners. */
@@ -201,20 +212,46 @@ export class ListenerSet {
     if (!this.#open) return;
     const dropped = new Set(positions.flatMap((position) => this.all[position] ?? []));
     for (const listener of dropped) closeListener(listener);
-    this.#dropped = [...this.#dropped, ...dropped];
+    this.#dropped = [...this.#dropped, ...this.lasting.filter((listener) => dropped.has(listener))];
     this.#adopted = this.#adopted.filter((listener) => !dropped.has(listener));
     this.#bound = this.#bound.filter((listener) => !dropped.has(listener));
     this.#fresh = this.#fresh.filter((listener) => !dropped.has(listener));
+    this.#outlived = this.#outlived.filter((listener) => !dropped.has(listener));
     this.refresh();
   }
 
   /** In charge again, for whom they were given up is dead: they listen once more. What somebody else has by now is a warning. */
-  regain(backlog: number, log: Log): void {
+  regain(heirs: Heirs): void {
     if (!this.#open) return;
+    for (const held of this.all) this.#reclaim(held, heirs);
     for (const those of byAddress(this.#dropped).values())
-      this.#bound = [...this.#bound, ...boundAgain(those, (listener) => this.#asked(listener), backlog, log)];
+      this.#bound = [...this.#bound, ...boundAgain(those, (listener) => this.#asked(listener), heirs)];
     this.#dropped = [];
     this.refresh();
+  }
+
+  /** It was to be given up when nobody waits there any more, and its path is somebody else's already. */
+  #reclaim(held: Listener, heirs: Heirs): void {
+    try {
+      const fresh = reclaimed(held, this.#asked(held), heirs);
+      if (fresh === undefined) return;
+      this.replace(held, fresh);
+      this.keep(held);
+    } catch (error) {
+      heirs.log.warning(null, messageOf(error));
+    }
+  }
+
+  /** Some were replaced, and the workers from before have nothing else. */
+  get outdated(): boolean {
+    return this.#outlived.length > 0;
+  }
+
+  /** Resolves when nobody waits on those that were replaced, or after so many milliseconds; they are closed. */
+  async outlive(patience: number): Promise<void> {
+    const outlived = this.#outlived;
+    await untilEmpty(outlived, patience, () => this.#open);
+    for (const listener of outlived) if (this.#outlived.includes(listener)) this.letGo(listener);
   }
 
   #asked(listener: Listener): Address | undefined {
@@ -235,6 +272,11 @@ export class ListenerSet {
       if (listener !== undefined) removeSocketFile(listener);
     }
   }
+}
+
+/** Nobody can find it any more, but somebody had: the workers of the generation before may have been drained before they came to him. */
+function isAwaited(listener: Listener): boolean {
+  return /^unix:\//.test(listener.address) && listener.socketFile === undefined && !isShut(listener.fd) && queueLength(listener) > 0;
 }
 
 /** Workers that may not, and clients of theirs, would not be let in by what only root may write. */

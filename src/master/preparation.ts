@@ -16,6 +16,7 @@ export class Preparation {
   #done = false;
   #failed = false;
   #workersLoaded = false;
+  #again: NodeJS.Timeout | undefined;
 
   constructor(generation: Generation, turns: CandidateTurns) {
     this.#generation = generation;
@@ -42,7 +43,12 @@ export class Preparation {
   retry(): void {
     if (!this.#failed) return;
     this.#failed = false;
-    setTimeout(() => this.start(), AGAIN).unref();
+    this.#again = setTimeout(() => this.start(), AGAIN).unref();
+  }
+
+  /** Or it would bind, and write a pidfile, behind the back of a master that leaves. */
+  giveUp(): void {
+    clearTimeout(this.#again);
   }
 
   async #prepare(): Promise<void> {

@@ -43,7 +43,8 @@ function resolveRelease(app: string, directory: string, chdir?: string): Release
   const logical = chdir === undefined ? directory : resolve(directory, chdir);
   const cwd = physical(logical);
   if (cwd === undefined) throw closed(logical, 'no such directory');
-  if (!statSync(cwd).isDirectory()) throw closed(logical, 'it is not a directory');
+  // It may be gone by now, and this is asked for each worker that is started.
+  if (statSync(cwd, { throwIfNoEntry: false })?.isDirectory() !== true) throw closed(logical, 'it is not a directory');
   if (!mayEnter(cwd)) throw closed(logical, 'permission denied');
   const [module, exported] = split(app);
   const file = physical(resolve(cwd, module));

@@ -39,7 +39,10 @@ export class WorkerProcess {
   #deadline: number;
   #drainLimit = 0;
   #serves: readonly number[] | undefined;
-  #failure: WorkerFailure | undefined;
+  /** The last that it said of itself; what it lived through is no cause. */
+  #words: WorkerFailure | undefined;
+  /** What it was killed for. */
+  #verdict: WorkerFailure | undefined;
   #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
   readonly #order: WorkerOrder;
   readonly #listener: WorkerListener;
@@ -160,6 +163,8 @@ export class WorkerProcess {
 
   #hear(message: FromWorker): void {
     this.#heardAt = monotonic();
+    // An app may catch an error that Node was about to end it for, and live: whoever goes on speaking does. The last one is what it died of.
+    this.#words = message.type === 'failed' ? { status: message.status, reason: message.reason, stack: message.stack } : undefined;
     switch (message.type) {
       case 'ready':
         // Once: whoever takes a worker over later could otherwise have its master wait for it for ever.
@@ -175,9 +180,6 @@ export class WorkerProcess {
         this.#acceptedAt = this.#heardAt;
         this.#listener.accepting(this);
         return;
-      case 'failed':
-        this.#failure ??= { status: message.status, reason: message.reason, stack: message.stack };
-        return;
       case 'leaving':
         this.#why ??= 'was told to leave';
         if (this.#state !== 'draining') this.#listener.leaving(this);
@@ -192,6 +194,7 @@ export class WorkerProcess {
         this.#draining();
         this.#listener.stopped(this);
         return;
+      case 'failed':
       case 'alive':
       case 'farewell':
         return;
@@ -204,14 +207,14 @@ export class WorkerProcess {
   }
 
   #fail(status: number, reason: string): void {
-    this.#failure ??= { status, reason, stack: '' };
+    this.#verdict ??= { status, reason, stack: '' };
     this.kill();
   }
 
   /** Out of memory, of processes, of descriptors: a boot that failed like any other. */
   #cannotStart(error: unknown): void {
     const reason = `cannot start worker ${this.slot}: ${spawnFailure(error, this.#order.boot.cwd)}`;
-    this.#failure ??= { status: 3, reason, stack: '' };
+    this.#verdict ??= { status: 3, reason, stack: '' };
     this.#exited(null, null);
   }
 
@@ -232,9 +235,11 @@ export class WorkerProcess {
     this.#state = 'gone';
     this.#channel?.close();
     this.#abort?.close();
+    // Nobody ends himself by KILL, whatever he said a moment before.
+    const failure = this.#verdict ?? (this.#exit.signal === 'SIGKILL' ? undefined : this.#words);
     this.#listener.end(this, {
       ...this.#exit,
-      ...(this.#failure === undefined ? {} : { failure: this.#failure }),
+      ...(failure === undefined ? {} : { failure }),
       ...(this.#abort?.ordered === true ? { stuck: this.#abort.stack } : {}),
     });
   }

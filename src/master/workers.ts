@@ -4,6 +4,7 @@ import type { Log } from '../log/log.js';
 import { Cohort, type CohortListener } from './cohort.js';
 import type { ListenerSet } from './listener-set.js';
 import type { Origin } from './origin.js';
+import { Portions } from './portions.js';
 import { currentRelease, pinnedOrOther, type Release } from './release.js';
 import type { Renewal } from './renewal.js';
 import { WorkerLog } from './worker-log.js';
@@ -32,6 +33,7 @@ export class Workers {
   readonly #later: (act: () => void) => void;
   readonly #listener: WorkersListener;
   readonly #cohorts = new Set<Cohort>();
+  readonly #portions = new Portions();
   #listeners: ListenerSet | undefined;
   #release: Release | undefined;
   #current: Cohort | undefined;
@@ -98,6 +100,7 @@ export class Workers {
       ready: () => this.#listener.ready(),
       accepting: () => {
         this.persist();
+        this.#retireOthers();
         this.#listener.accepting();
       },
       failed: (status, reason, stack) => {
@@ -107,12 +110,13 @@ export class Workers {
     });
     if (before !== undefined) this.#forget(before);
     this.#current.resize(this.#wanted);
-    this.#origin.forerunners?.dismiss();
+    // Behind those who may still take some of them.
+    this.#portions.add(() => this.#origin.forerunners?.dismiss());
   }
 
-  /** The workers that were drained, from the release that they ran; ends in `accepting`, also where none were. */
+  /** The workers that were drained, or lack a socket, from the release that they ran; ends in `accepting`, also where there are none such. */
   bringBack(listeners: ListenerSet | undefined): void {
-    if (!this.#drained || listeners === undefined) return this.#listener.accepting();
+    if (listeners === undefined || (!this.#drained && !listeners.outdated)) return this.#listener.accepting();
     this.#log.info(null, 'starting the workers again');
     this.start(listeners);
     this.#current?.expose();
@@ -239,7 +243,7 @@ export class Workers {
 
   #newCohort(release: Release, outcome: Outcome): Cohort {
     const shares = (slots: readonly number[]) => this.#listeners?.deal(slots) ?? new Map();
-    const cohort: Cohort = new Cohort((slot) => this.#order(slot, release), shares, {
+    const cohort: Cohort = new Cohort(this.#portions, (slot) => this.#order(slot, release), shares, {
       ready: () => this.#later(outcome.ready),
       accepting: () => this.#later(outcome.accepting),
       failed: (...failure) => this.#later(() => outcome.failed(...failure)),
@@ -261,6 +265,11 @@ export class Workers {
     this.#cohorts.add(cohort);
     this.#listener.hurry();
     return cohort;
+  }
+
+  /** Those of before, where they accepted until now. */
+  #retireOthers(): void {
+    for (const cohort of this.#cohorts) if (cohort !== this.#current && cohort !== this.#next) cohort.retire();
   }
 
   #forget(cohort: Cohort): void {

@@ -56,6 +56,13 @@ export function notAPidfile(path: string, what: string): HoldfastError {
   return new HoldfastError(`cannot use the pidfile ${path}: it is ${what} (${CHOOSE})`);
 }
 
+/** Between two generations the pidfile became another instance's. */
+export function namesAnother(path: string, pid: number): HoldfastError {
+  return new HoldfastError(
+    `cannot take the pidfile ${path}: it names another running process by now (pid ${pid}); start one of the two with another --pid`,
+  );
+}
+
 /** A first start found `file` (the pidfile at `path`, or one of its companions) locked. */
 export function runningMaster(file: string, path: string, pid: number | undefined): HoldfastError {
   if (pid === undefined) return new HoldfastError(`cannot start: ${file} is locked by a running process (fuser ${file} names it)`);

@@ -3,6 +3,7 @@
  * the moment the holder is dead or a zombie, where kill(pid, 0) lies about zombies, reused pids and other users. flock(2).
  */
 import { tryLock, unlock } from '../sys/file-lock.js';
+import { monotonic } from '../sys/monotonic.js';
 
 /** Says whether an open file is dead: true when its lock could be had. */
 export type Grip = (fd: number) => boolean;
@@ -13,10 +14,10 @@ export type Grip = (fd: number) => boolean;
  */
 export function lockWithin(ms: number): Grip {
   return (fd) => {
-    const deadline = performance.now() + ms;
+    const deadline = monotonic() + ms;
     for (;;) {
       if (tryLock(fd)) return true;
-      if (performance.now() >= deadline) return false;
+      if (monotonic() >= deadline) return false;
       Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1);
     }
   };

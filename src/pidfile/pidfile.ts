@@ -9,7 +9,7 @@ import { forbidRunning, publish, putCandidate, replaceDead } from './arrival.js'
 import { complaining } from './complaints.js';
 import { discard, draft, type Held, removeIfDead, removeIfIs, sweep } from './draft.js';
 import { forget, type Inode, isAt } from './lookup.js';
-import { candidateOf, deadFileOf, keepAsRetiree, removeCandidate, removeRetiree, retireeOf } from './places.js';
+import { candidateOf, deadFileOf, isOf, keepAsRetiree, removeCandidate, removeRetiree, retireeOf } from './places.js';
 import { breakSection, FIRST_START, HAND_OVER, inSection } from './section.js';
 
 export class Pidfile {
@@ -51,14 +51,16 @@ export class Pidfile {
 
   /**
    * Candidate after commit: the predecessor's file becomes PATH.oldbin, ours PATH. Done twice it does nothing.
-   * Throws HoldfastError when PATH cannot be written; never because of the section, a missing PATH.2, or a file system without hard links.
+   * Throws HoldfastError when PATH cannot be written, or is somebody else's who lives; never because of the section, a missing PATH or PATH.2, or a file
+   * system without hard links.
+   * @param predecessor its pid: what names nobody alive, or nobody at all, is replaced and is no retiree's. Without it whoever PATH names is the predecessor
    */
-  rotate(): Promise<void> {
+  rotate(predecessor?: number): Promise<void> {
     return this.#inTurn(async () => {
       if (this.#released) throw new Error(`${this.path} is released already`);
       await inSection(this.path, HAND_OVER, () => {
         if (this.#owns(this.path)) return;
-        keepAsRetiree(this.path);
+        if (isOf(this.path, predecessor)) keepAsRetiree(this.path);
         this.#install();
       });
     });

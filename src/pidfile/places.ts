@@ -4,8 +4,11 @@
 import { lstatSync, renameSync, rmSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { tryLock } from '../sys/file-lock.js';
+import { monotonic } from '../sys/monotonic.js';
+import { namesAnother } from './complaints.js';
 import { removeIfIs, secondName } from './draft.js';
 import { type DeadFile, examine, forget } from './lookup.js';
+import { isHeldBy } from './strangers.js';
 
 /** The candidate's, before commit. */
 export function candidateOf(path: string): string {
@@ -15,6 +18,20 @@ export function candidateOf(path: string): string {
 /** The newest retiree's, after commit. */
 export function retireeOf(path: string): string {
   return `${path}.oldbin`;
+}
+
+/**
+ * Whether the pidfile at `path` is that of `pid`, whatever somebody wrote into it meanwhile; anybody's if that is undefined.
+ * Throws HoldfastError when it is somebody else's who lives: it was removed, and another instance started.
+ */
+export function isOf(path: string, pid: number | undefined): boolean {
+  if (pid === undefined) return true;
+  const sighting = examine(path);
+  forget(sighting);
+  if (!('pid' in sighting)) return false;
+  if (sighting.pid === pid || isHeldBy(sighting, pid)) return true;
+  if (sighting.state === 'alive' && sighting.pid !== undefined) throw namesAnother(path, sighting.pid);
+  return false;
 }
 
 /** The file at `path` also becomes PATH.oldbin, if that can be: a retiree that finds no such name writes its file anew. */
@@ -38,13 +55,13 @@ const POLL_MS = 5;
 
 /** The pidfile at `path` with its lock, if it names `pid` and nobody alive holds it. */
 export async function deadFileOf(path: string, pid: number): Promise<DeadFile | undefined> {
-  const deadline = performance.now() + DYING_MS;
+  const deadline = monotonic() + DYING_MS;
   for (;;) {
     const sighting = examine(path, tryLock);
     const named = 'pid' in sighting && sighting.pid === pid;
     if (named && sighting.state === 'dead') return sighting;
     forget(sighting);
-    if (!named || performance.now() >= deadline) return undefined;
+    if (!named || monotonic() >= deadline) return undefined;
     await pause(POLL_MS);
   }
 }

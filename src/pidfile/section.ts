@@ -6,6 +6,7 @@
 import { rmdirSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import { HoldfastError } from '../errors.js';
+import { monotonic } from '../sys/monotonic.js';
 import { codeOf, complaint } from './complaints.js';
 import { lockfile } from './lockfile.js';
 
@@ -53,13 +54,13 @@ export function breakSection(path: string): void {
 }
 
 async function enter(path: string, { ms, otherwise }: Patience): Promise<() => Promise<void>> {
-  const deadline = performance.now() + ms;
+  const deadline = monotonic() + ms;
   for (;;) {
     try {
       return await lock(path);
     } catch (error) {
       const held = codeOf(error) === 'ELOCKED';
-      if (!held || performance.now() >= deadline) {
+      if (!held || monotonic() >= deadline) {
         if (otherwise === 'go on') return async () => {};
         throw held || isObstacle(error) ? obstructed(path, error) : complaint(error, path);
       }

@@ -19,6 +19,15 @@ function holders(locks: string, dev: bigint, ino: bigint): number[] {
   });
 }
 
+/** Whether this process holds flock on that file. False where nobody can say. */
+export function isHeldBy({ dev, ino }: Pick<Stat, 'dev' | 'ino'>, pid: number): boolean {
+  try {
+    return holders(readFileSync('/proc/locks', 'latin1'), dev, ino).includes(pid);
+  } catch {
+    return false;
+  }
+}
+
 interface Stat {
   readonly dev: bigint;
   readonly ino: bigint;

@@ -2,7 +2,6 @@
 import type { ServerResponse } from 'node:http';
 import type { Server, ServerOpts, Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { TLSSocket } from 'node:tls';
 
 /**
  * True when http has let go of a socket that it served: after Upgrade or CONNECT it belongs to the app.
@@ -12,9 +11,9 @@ export function isUpgraded(socket: Duplex): boolean {
   return (socket as { parser?: unknown }).parser === null && !socket.destroyed;
 }
 
-/** The accepted TCP or unix socket under a server's TLS socket. */
-export function acceptedSocketOf(secured: TLSSocket): Socket | undefined {
-  return (secured as { _parent?: Socket })._parent;
+/** The accepted TCP or unix socket under a server's TLS socket; undefined for one that has none under it. */
+export function acceptedSocketOf(socket: Socket): Socket | undefined {
+  return (socket as { _parent?: Socket | null })._parent ?? undefined;
 }
 
 /** The options for sockets that this server accepts, so that another one may accept for it. */

@@ -60,7 +60,9 @@ const quiet = {
 const waiting = {
   ...quiet,
   cancel: cancelled,
-  loadFailed: (_state: State, { status, reason }: { readonly status: number; readonly reason: string }) => fail(status, reason),
+  // Not gone before the incumbent has heard it: if that is dead, nobody else is there.
+  loadFailed: (_state: State, { status, reason }: { readonly status: number; readonly reason: string }, now: number) =>
+    step({ is: 'failing', deadline: now + CANDIDATE_PATIENCE, status, reason }, { do: 'sayFailed', status, reason }),
   deadline: () => leave(1, 'heard nothing from the incumbent until long after the deadline'),
   stop: stopped,
 };
@@ -83,6 +85,16 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     show: () => expose('try'),
     commit: () => expose('succeed'),
     gone: () => claim(true),
+  },
+  failing: {
+    ...quiet,
+    // Said before it heard of our failure.
+    show: ignore,
+    commit: ignore,
+    cancel: ({ status, reason }) => leave(status, reason),
+    deadline: ({ status, reason }) => leave(status, reason),
+    gone: ({ reason }) => step({ is: 'claiming', loaded: false, stop: 'none' }, { do: 'retry', reason }, { do: 'claim' }),
+    stop: () => leave(0, STOPPED),
   },
   exposing: {
     ...quiet,

@@ -4,8 +4,8 @@
  *   first -----------------> exposing -----------> incumbent
  *   loading -> ready -> exposing -> rotating -> incumbent
  *      |         |  by hand:  +-> beside -> rotating ...
- *      |         |                  |  the incumbent died before commit:
- *      +---------+------------------+-> claiming -> alone -> exposing ...
+ *      +-+-> failing                |  the incumbent died before commit:
+ *      +-+------+-------------------+-> claiming -> alone -> exposing ...
  */
 import type { Refusal } from './step.js';
 
@@ -14,6 +14,8 @@ export type Candidacy =
   | { readonly is: 'first' }
   | { readonly is: 'loading'; readonly deadline: number }
   | { readonly is: 'ready'; readonly deadline: number }
+  /** It cannot, has said so, and will be ended; unless its incumbent is dead, and was so perhaps before it could hear that. */
+  | { readonly is: 'failing'; readonly deadline: number; readonly status: number; readonly reason: string }
   /** `stop`: an order to follow once in charge. */
   | { readonly is: 'exposing'; readonly to: Purpose; readonly stop: Stop }
   /** By hand: it serves beside the incumbent, until somebody decides. */

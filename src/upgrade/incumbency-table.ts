@@ -262,7 +262,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       reload: rememberHup,
       drain: starting,
       stop: (_state, { quick }) => step({ is: 'stopping', quick, reverting: null }, { do: 'dropSuccessor' }, { do: 'stop', quick }),
-      accepting: (state) => resume(state.hup, { do: 'dropSuccessor' }),
+      accepting: (state) => resume(state.hup, { do: 'reclaim' }, { do: 'dropSuccessor' }),
     },
     stopping: {
       ...quiet,

@@ -115,6 +115,8 @@ export type IncumbencyEffect =
   | { readonly do: 'giveWord' }
   | { readonly do: 'restore' }
   | { readonly do: 'comeBack' }
+  /** The workers accept: what they got in the place of a dead successor's is to be found from now on. */
+  | { readonly do: 'reclaim' }
   /** Let go of a dead successor's workers: ours accept. */
   | { readonly do: 'dropSuccessor' }
   /** We are in charge again only to stop: what is ours alone is to be tidied up by us. */

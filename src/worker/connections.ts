@@ -77,7 +77,10 @@ export class Connections {
     if (this.#left > 0 && --this.#left === 0) this.#counted();
   }
 
+  /** Also one that the app hands over: of a server of its own, after CONNECT or Upgrade a second time, or TLS over such a one. */
   #accept(socket: Socket): void {
+    if (connectionOf(socket)?.owner === this) return;
+    if (this.#wrap(socket)) return;
     const connection = new Connection(socket, this);
     this.open.add(connection);
     (socket as Tracked)[CONNECTION] = connection;
@@ -86,13 +89,19 @@ export class Connections {
   }
 
   #secure(socket: TLSSocket): void {
+    this.#wrap(socket);
+  }
+
+  /** True when it is the TLS socket over one that was accepted: from now on requests come on it. */
+  #wrap(socket: Socket): boolean {
     const accepted = acceptedSocketOf(socket);
     const connection = accepted === undefined ? undefined : connectionOf(accepted);
-    if (connection === undefined) return;
+    if (connection?.owner !== this) return false;
     (socket as Tracked)[CONNECTION] = connection;
     connection.socket = socket;
     connection.ready = true;
     this.onReady?.(connection);
+    return true;
   }
 
   remove(connection: Connection): void {

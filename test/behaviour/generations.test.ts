@@ -7,6 +7,7 @@ import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { caughtUp } from '../support/caught-up.js';
 import { descriptors } from '../support/descriptors.js';
+import { dueDescriptors } from '../support/due-descriptors.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { holdfastCommand } from '../support/paths.js';
 import { watchPidfile } from '../support/pidfile-watch.js';
@@ -28,6 +29,9 @@ test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) 
   const pids = [holdfast.pid()];
   const sizes: ReturnType<typeof sizesOf>[] = [];
   const memory: number[] = [];
+  const { master, worker } = await dueDescriptors(t, { workers: 2, listeners: 1 });
+  const due = { master, workers: [worker, worker] };
+  t.like(await steady(() => sizesOf(holdfast)), due, 'the first generation');
   for (let generation = 2; generation <= UPGRADES + 1; generation += 1) {
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await waitFor(() => holdfast.processes().length === 3, 20_000, 'the new generation alone');
@@ -36,7 +40,7 @@ test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) 
     sizes.push(await steady(() => sizesOf(holdfast)));
     memory.push(rss(holdfast.pid()));
   }
-  for (const each of sizes) t.deepEqual(each, sizes[0]);
+  for (const each of sizes) t.deepEqual(each, { ...sizes[0], ...due });
   assertSteady(t, memory);
   t.deepEqual(holdfast.strayFiles(), []);
   const { reads, missing, empty, malformed, dead, pids: seen } = await watch.stop();
@@ -101,8 +105,8 @@ test('the workers of a new generation were started before their master knew whic
 function sizesOf(holdfast: Holdfast) {
   const master = holdfast.pid();
   return {
-    master: descriptors(master).count,
-    workers: holdfast.workers().map(({ pid }) => descriptors(pid).count),
+    master: descriptors(master).kinds,
+    workers: holdfast.workers().map(({ pid }) => descriptors(pid).kinds),
     // A pid and a generation have more or fewer figures.
     environment: [...environmentOf(master)].map(([name, value]) => `${name}=${value.replaceAll(/\d+/g, 'N')}`),
     title: commandLine(master).replaceAll(/\d+/g, 'N'),

@@ -118,6 +118,46 @@ test('an app that is not there ends the first generation with status 4', async (
   t.regex(holdfast.stderr, /^holdfast: cannot load .*nowhere\.js: no such file/);
 });
 
+test('of several errors the last one is why an app does not load: those before it has caught', async (t) => {
+  const app = join(tempDir(t), 'app.mjs');
+  writeFileSync(
+    app,
+    `const caught = new Promise((resolve) => process.on('uncaughtException', resolve));
+     setImmediate(() => { throw new Error('it lived through this'); });
+     await caught;
+     throw new Error('and not through this');`,
+  );
+  const holdfast = await startHoldfast(t, { app, untilReady: false, allowErrors: [/cannot load/] });
+  t.is((await holdfast.exit).status, 4);
+  t.regex(holdfast.stderr, /^holdfast: cannot load .*: and not through this at .*:4\n$/);
+});
+
+test('an error that the app caught is not why its worker ends later, or is killed', async (t) => {
+  const app = join(tempDir(t), 'app.mjs');
+  writeFileSync(
+    app,
+    `const caught = new Promise((resolve) => process.on('uncaughtException', resolve));
+     const fail = () => setImmediate(() => { throw new Error('it lived through this'); });
+     fail();
+     await caught;
+     export default (req, res) => {
+       if (req.url === '/exit') process.exit(7);
+       fail();
+       setImmediate(() => res.end());
+     };`,
+  );
+  const holdfast = await startHoldfast(t, { app, args: ['-w', '1'] });
+  const [first] = holdfast.workers();
+  await t.throwsAsync(ask(holdfast.target, '/exit'));
+  const exited = await holdfast.event('worker.exit');
+  t.regex(exited.msg ?? '', /^worker 1 exited with status 7; replaced/);
+  await holdfast.event('worker.ready', ({ worker }) => worker !== first?.pid);
+  await ask(holdfast.target);
+  process.kill(holdfast.workers()[0]?.pid ?? 0, 'SIGKILL');
+  const killed = await holdfast.event('worker.exit', undefined, { after: exited });
+  t.regex(killed.msg ?? '', /^worker 1 was killed by SIGKILL; replaced/);
+});
+
 test('a worker that is not ready in time ends the first generation with status 3', async (t) => {
   const app = join(tempDir(t), 'app.mjs');
   writeFileSync(app, 'await new Promise((resolve) => setTimeout(resolve, 60_000));');

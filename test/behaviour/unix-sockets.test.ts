@@ -3,16 +3,19 @@
 import { once } from 'node:events';
 import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
-import { createServer, type Socket } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { listeningUnix } from '../support/descriptors.js';
+import { holdAtEach, holdRequest } from '../support/held-request.js';
 import { startHoldfast } from '../support/holdfast.js';
+import { launcher } from '../support/launcher.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
 import { stat } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
+import { freeze, thaw } from '../support/signals.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
@@ -106,19 +109,110 @@ test('who waits on a socket whose file is gone is served before its last worker 
   t.not((await ask({ socketPath: path }, '/pid')).body, String(worker?.pid));
 });
 
-test('who waits on a socket whose file is gone, and whose workers a WINCH has drained, is served by those that HUP brings', async (t) => {
+for (const signal of ['SIGHUP', 'SIGUSR2'] as const)
+  test(`who waits on a socket whose file is gone, and whose workers a WINCH has drained, is served by those that ${signal} brings`, async (t) => {
+    const dir = tempDir(t);
+    const path = join(dir, 'shop.sock');
+    const holdfast = await startHoldfast(t, { args: ['-w', '2', '-b', `unix:${path}`] });
+    holdfast.signal('SIGWINCH');
+    await waitFor(() => holdfast.workers().length === 0, 20_000, 'no workers');
+    const waiting = await Promise.all(Array.from({ length: 5 }, () => connected(path, '/pid')));
+    unlinkSync(path);
+    t.is(
+      (await (signal === 'SIGHUP' ? holdfast.reload() : holdfast.upgrade())).event,
+      signal === 'SIGHUP' ? 'reload.done' : 'upgrade.done',
+    );
+    const workers = holdfast.workers().map(({ pid }) => String(pid));
+    for (const answer of waiting) t.true(workers.includes(await answer.body));
+    t.true(workers.includes((await ask({ socketPath: path }, '/pid')).body));
+    await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the old socket');
+  });
+
+test('a path that a successor gave back is taken over from it when it is killed, and leads to somebody who accepts at every moment', async (t) => {
   const dir = tempDir(t);
   const path = join(dir, 'shop.sock');
-  const holdfast = await startHoldfast(t, { args: ['-w', '2', '-b', `unix:${path}`] });
-  holdfast.signal('SIGWINCH');
-  await waitFor(() => holdfast.workers().length === 0, 20_000, 'no workers');
-  const waiting = await Promise.all(Array.from({ length: 5 }, () => connected(path, '/pid')));
+  const args = ['-w', '2', '-b', '127.0.0.1:0', '-b', `unix:${path}?mode=0606`, '--graceful-timeout', '60'];
+  const holdfast = await startHoldfast(t, { args, stopMs: 40_000, allowErrors: [/died/] });
+  const retiree = holdfast.pid();
+  const old = await holdRequest(holdfast);
   unlinkSync(path);
-  t.is((await holdfast.reload()).event, 'reload.done');
-  const workers = holdfast.workers().map(({ pid }) => String(pid));
-  for (const answer of waiting) t.true(workers.includes(await answer.body));
-  t.true(workers.includes((await ask({ socketPath: path }, '/pid')).body));
-  await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the old socket');
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  const theirs = await holdAtEach(holdfast, [holdfast.workers(2)[0]?.pid ?? 0]);
+  const load = startLoad(t, { target: { path }, mix: { short: 4, keepAlive: 4 }, keepAliveTimeoutMs: KEEP_ALIVE });
+  await load.warm(2);
+  process.kill(holdfast.pid(), 'SIGKILL');
+  await holdfast.says(/in charge again/);
+  await holdfast.event('drain.start', ({ gen }) => gen === 2);
+  await load.mark();
+  await load.answeredAtLeast(100);
+  assertLossless(t, await load.stop());
+  t.is(holdfast.pid(), retiree);
+  t.false(
+    [old, ...theirs].some(({ over }) => over),
+    'both drain',
+  );
+  t.deepEqual([readdirSync(dir), statSync(path).mode & 0o777], [['shop.sock'], 0o606]);
+  for (const each of [old, ...theirs]) t.is(await each.answer(), 'held');
+  await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the other sockets');
+  await holdfast.stop();
+  t.deepEqual(readdirSync(dir), []);
+});
+
+test('and where its retiree has not drained yet, for somebody waits on the old socket', async (t) => {
+  const dir = tempDir(t);
+  const path = join(dir, 'shop.sock');
+  const holdfast = await startHoldfast(t, {
+    args: ['-w', '1', '-b', '127.0.0.1:0', '-b', `unix:${path}`],
+    stopMs: 40_000,
+    allowErrors: [/died/],
+  });
+  const retiree = holdfast.pid();
+  const [worker] = holdfast.workers();
+  await freeze(t, worker?.pid ?? 0);
+  const waiting = await connected(path, '/pid');
+  unlinkSync(path);
+  await holdfast.upgrade();
+  const successor = holdfast.pid();
+  const load = startLoad(t, { target: { path }, mix: { short: 2 }, keepAliveTimeoutMs: KEEP_ALIVE });
+  process.kill(successor, 'SIGKILL');
+  await holdfast.says(/in charge again/);
+  thaw(worker?.pid ?? 0);
+  await holdfast.event('drain.start', ({ gen }) => gen === 2);
+  await load.mark();
+  await load.answeredAtLeast(100);
+  assertLossless(t, await load.stop());
+  t.regex(await waiting.body, /^\d+$/, 'he is served, by old workers or by new ones');
+  t.is(holdfast.pid(), retiree);
+  await waitFor(() => holdfast.processes().length === 2, 20_000, 'one master and one worker alone');
+  await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the other sockets');
+});
+
+test("a candidate that took a killed incumbent's place, and cannot bind what its settings add, leaves no file when it is told to stop", async (t) => {
+  const dir = tempDir(t);
+  const [path, gate, late] = ['shop.sock', 'gate', 'late.mjs'].map((name) => join(dir, name)) as [string, string, string];
+  const taken = createServer().listen(0, '127.0.0.1');
+  await once(taken, 'listening');
+  t.teardown(() => taken.close());
+  // The candidate does nothing until the incumbent is dead.
+  writeFileSync(
+    late,
+    `import { existsSync, writeFileSync } from 'node:fs';
+     const candidate = process.env.HOLDFAST_HANDOVER !== undefined;
+     if (candidate) writeFileSync(${JSON.stringify(gate)} + '.reached', '');
+     while (candidate && !existsSync(${JSON.stringify(gate)})) await new Promise((resolve) => setTimeout(resolve, 10));`,
+  );
+  const next = launcher(t, `-b unix:${path}`);
+  const holdfast = await startHoldfast(t, { nodeArgs: ['--import', late], ...next.options, allowErrors: [/in use by/, /died/] });
+  next.write(`-b unix:${path} -b 127.0.0.1:${(taken.address() as AddressInfo).port}`);
+  const incumbent = holdfast.signal('SIGUSR2');
+  await waitFor(() => existsSync(`${gate}.reached`), 20_000, 'the candidate');
+  process.kill(incumbent, 'SIGKILL');
+  writeFileSync(gate, '');
+  const { pid } = await holdfast.says(/in use by .*; trying again/);
+  await holdfast.says(/taking its place/);
+  process.kill(Number(pid), 'SIGTERM');
+  await holdfast.gone();
+  t.false(existsSync(path));
 });
 
 test('a reload lives with a path whose directory is none any more, and the next one gives the file back', async (t) => {

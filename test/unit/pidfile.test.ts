@@ -347,6 +347,41 @@ test('a rotation makes the old file PATH.oldbin and the new one PATH, by renames
   t.is(liveMaster(`${path}.oldbin`), process.pid);
 });
 
+test("a rotation takes nobody's file but the predecessor's, and makes no retiree of anybody else", async (t) => {
+  const { dir, path } = place(t);
+  await claimed(t, path);
+  unlinkSync(path);
+  const [other, candidate] = [await player(t), await player(t)];
+  await other.do('claim', path);
+  await candidate.do('propose', path);
+  t.regex(
+    (await candidate.ask('rotate', process.pid)).error ?? '',
+    new RegExp(`names another running process by now \\(pid ${other.pid}\\)`),
+  );
+  t.is(liveMaster(path), other.pid);
+  t.deepEqual(filesIn(dir), ['shop.pid', 'shop.pid.2']);
+  await other.kill();
+  await candidate.do('rotate', process.pid);
+  t.is(liveMaster(path), candidate.pid);
+  t.deepEqual(filesIn(dir), ['shop.pid'], 'a dead instance is no retiree');
+});
+
+test("a rotation knows the predecessor's file by its lock, whatever somebody wrote into it", async (t) => {
+  const { dir, path } = place(t);
+  await claimed(t, path);
+  const old = statSync(path).ino;
+  const candidate = await player(t);
+  await candidate.do('propose', path);
+  for (const text of ['1\n', '']) {
+    writeFileSync(path, text);
+    await candidate.do('rotate', process.pid);
+    t.deepEqual([statSync(`${path}.oldbin`).ino, liveMaster(path)], [old, candidate.pid]);
+    renameSync(path, `${path}.2`);
+    renameSync(`${path}.oldbin`, path);
+  }
+  t.deepEqual(filesIn(dir), ['shop.pid', 'shop.pid.2']);
+});
+
 test('a rotation goes through when PATH.2, PATH, or both were removed, or PATH.oldbin is there already', async (t) => {
   const { dir, path } = place(t);
   let old = await Pidfile.claim(path);

@@ -63,9 +63,23 @@ test('and are started again, where nobody else is left', (t) => {
   t.deepEqual(outlives.done, ['sayReady', 'expose', 'retry', 'rotate', 'takeCharge']);
 });
 
-test('a candidate that fails says so and leaves', (t) => {
-  t.deepEqual(tell(loading, { event: 'loadFailed', status: 4, reason: 'x' }).done, ['sayFailed', 'leave']);
-  t.deepEqual(tell(loading, loaded, { event: 'loadFailed', status: 3, reason: 'x' }).done.slice(-2), ['sayFailed', 'leave']);
+test('a candidate that fails says so, and leaves when it is told to or nobody answers', (t) => {
+  for (const failed of [
+    tell(loading, { event: 'loadFailed', status: 4, reason: 'x' }),
+    tell(loading, loaded, { event: 'loadFailed', status: 4, reason: 'x' }),
+  ]) {
+    t.is(failed.done.at(-1), 'sayFailed');
+    t.deepEqual(failed.state, { is: 'failing', deadline: CANDIDATE_PATIENCE, status: 4, reason: 'x' });
+    t.deepEqual(tell(failed.state, { event: 'commit' }, { event: 'show' }), { state: failed.state, done: [] }, 'said before it was heard');
+    for (const event of [{ event: 'cancel', reason: 'y' }, { event: 'deadline' }] as const)
+      t.deepEqual(candidacy(failed.state, event, 0).effects, [{ do: 'leave', status: 4, reason: 'x' }]);
+    t.deepEqual(tell(failed.state, term).done, ['leave']);
+  }
+});
+
+test('and tries again, in charge, where the incumbent died before it could hear that', (t) => {
+  const failed = tell(loading, { event: 'loadFailed', status: 4, reason: 'x' }, gone);
+  t.deepEqual(failed, { state: { is: 'claiming', loaded: false, stop: 'none' }, done: ['sayFailed', 'retry', 'claim'] });
 });
 
 test('an incumbent that dies before commit is succeeded by whoever wins the right to', (t) => {

@@ -186,7 +186,7 @@ test('USR2 and HUP to a retiree are passed on', (t) => {
 test("a retiree that returns lets its dead successor's workers go only when its own accept", (t) => {
   const returned = tell({ is: 'retiring' }, gone, { event: 'restored', ours: true });
   t.deepEqual(returned.done, ['restore', 'comeBack', 'bringBack']);
-  t.deepEqual(tell(returned.state, { event: 'accepting' }), { state: serving, done: ['dropSuccessor'] });
+  t.deepEqual(tell(returned.state, { event: 'accepting' }), { state: serving, done: ['reclaim', 'dropSuccessor'] });
 });
 
 test('a retiree that lost the succession goes on leaving', (t) => {

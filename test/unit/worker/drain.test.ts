@@ -268,6 +268,27 @@ test('an upgraded connection is closed as the app wants it', async (t) => {
   t.is(client.count('goodbye'), 1);
 });
 
+test('a socket that the app hands back to the server after CONNECT is one connection, and drains like any other', async (t) => {
+  const served = await serve(t, (req, res) => res.end(`<${req.url}>`));
+  served.server.on('connect', (_req, socket) => {
+    socket.write('HTTP/1.1 200 OK\r\n\r\n');
+    served.server.emit('connection', socket);
+  });
+  const client = await Client.connect(t, served);
+  client.send('CONNECT there:80 HTTP/1.1\r\nHost: there\r\n\r\n');
+  await client.until('200 OK');
+  client.send(GET('/0'));
+  await client.until('</0>');
+  t.is(served.connections.size, 1);
+  const drained = served.drain();
+  await pause(100);
+  client.send(GET('/1'));
+  t.is(await client.ended, 'end');
+  t.deepEqual([client.count('</1>'), client.count(CLOSE)], [1, 1]);
+  t.like(await drained, { answered: 1, destroyed: nothing });
+  t.is(served.connections.size, 0);
+});
+
 test('a half-sent first head is in flight', async (t) => {
   const served = await serve(t, (_req, res) => res.end('hi'), 100);
   const client = await Client.connect(t, served);

@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:https';
-import { connect as connectTcp } from 'node:net';
+import { connect as connectTcp, type Socket } from 'node:net';
 import { setTimeout as pause, setImmediate } from 'node:timers/promises';
-import { connect, type TLSSocket } from 'node:tls';
+import { connect, TLSSocket } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
 import { CLOSE, Client, GET, POST, type Served, serve } from './wire.js';
 
@@ -123,4 +124,29 @@ test('over TLS a client that half-closes behind its request is answered', async 
   t.is(await client.ended, 'end');
   t.is(client.count('</1>'), 1);
   await drained;
+});
+
+test('TLS that the app puts over an upgraded connection is that connection, and drains like any other', async (t) => {
+  const served = await serve(t, (req, res) => res.end(`<${req.url}>`));
+  served.server.on('upgrade', (_req, socket) => {
+    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: TLS/1.0\r\n\r\n');
+    served.server.emit('connection', new TLSSocket(socket as Socket, { isServer: true, key, cert }));
+  });
+  const plain = await Client.connect(t, served);
+  plain.send('GET / HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: TLS/1.0\r\n\r\n');
+  await plain.until('101 Switching');
+  const secured = connect({ socket: plain.socket, rejectUnauthorized: false });
+  await once(secured, 'secureConnect');
+  const client = new Client(secured);
+  client.send(GET('/0'));
+  await client.until('</0>');
+  t.is(served.connections.size, 1);
+  const drained = served.drain();
+  await pause(100);
+  client.send(GET('/1'));
+  t.is(await client.ended, 'end');
+  t.deepEqual([client.count('</1>'), client.count(CLOSE)], [1, 1]);
+  const { answered, destroyed } = await drained;
+  t.deepEqual([answered, Object.values(destroyed).some((count) => count > 0)], [1, false]);
+  t.is(served.connections.size, 0);
 });
