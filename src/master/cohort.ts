@@ -70,6 +70,12 @@ export class Cohort {
     return this.#in('accepting') === this.#wanted && this.#leaving.size === 0 && this.#slots.settled;
   }
 
+  /** Somebody accepts, and whoever does not waits for another attempt after one that failed. */
+  get limps(): boolean {
+    const missing = this.#wantedSlots.filter((slot) => this.#slots.occupant(slot)?.state !== 'accepting');
+    return missing.length < this.#wanted && missing.every((slot) => this.#slots.isEmpty(slot) && this.#backoff.has(slot));
+  }
+
   get workers(): readonly WorkerProcess[] {
     return [...this.#slots.occupants, ...this.#slots.substitutes, ...this.#leaving];
   }
@@ -77,7 +83,7 @@ export class Cohort {
   /** Have `wanted` slots filled: start what is missing, drain the highest ones beyond it. */
   resize(wanted: number): void {
     this.#wanted = wanted;
-    for (let slot = 1; slot <= wanted; slot++) if (this.#slots.isEmpty(slot) && !this.#backoff.has(slot)) this.#spawn(slot);
+    for (const slot of this.#wantedSlots) if (this.#slots.isEmpty(slot) && !this.#backoff.has(slot)) this.#spawn(slot);
     this.#backoff.forgetBeyond(wanted);
     this.deal();
     for (const worker of [...this.#slots.occupants, ...this.#slots.substitutes]) if (worker.slot > wanted) this.#retire(worker);
@@ -97,7 +103,7 @@ export class Cohort {
   persist(): void {
     if (this.#patient) return;
     this.#patient = true;
-    for (let slot = 1; slot <= this.#wanted; slot++) if (this.#slots.isEmpty(slot)) this.#refill(slot, false);
+    for (const slot of this.#wantedSlots) if (this.#slots.isEmpty(slot)) this.#refill(slot, false);
   }
 
   /** Who serves, or is about to, gets the share that it has by now: those who are to leave have none. */
@@ -160,6 +166,10 @@ export class Cohort {
   #admit(workers: readonly WorkerProcess[]): void {
     const shares = this.#shares(slotsOf([...this.#serving, ...workers]));
     for (const worker of workers) worker.serve(shares.get(worker.slot) ?? []);
+  }
+
+  get #wantedSlots(): readonly number[] {
+    return Array.from({ length: this.#wanted }, (_, index) => index + 1);
   }
 
   get #serving(): readonly WorkerProcess[] {

@@ -43,6 +43,8 @@ export class Workers {
   #drained = true;
   /** This generation gave up, perhaps before it had any. */
   #left = false;
+  /** Somebody leaves when ours accept. */
+  #awaited = false;
   #drainLimit = 0;
 
   constructor(origin: Origin, later: (act: () => void) => void, listener: WorkersListener) {
@@ -98,7 +100,7 @@ export class Workers {
       ready: () => this.#listener.ready(),
       accepting: () => {
         this.persist();
-        this.#listener.accepting();
+        this.#accept();
       },
       failed: (status, reason, stack) => {
         this.#workerLog.debug(stack);
@@ -110,11 +112,17 @@ export class Workers {
     this.#origin.forerunners?.dismiss();
   }
 
-  /** The workers that were drained, from the release that they ran; ends in `accepting`, also where none were. */
+  /**
+   * The workers that were drained, from the release that they ran. Ends in `accepting`, also where none were, but not before they do: some may
+   * be loading still. One that fails to is not waited for if another one accepts.
+   */
   bringBack(listeners: ListenerSet | undefined): void {
-    if (!this.#drained || listeners === undefined) return this.#listener.accepting();
-    this.#log.info(null, 'starting the workers again');
-    this.start(listeners);
+    if (listeners === undefined) return this.#listener.accepting();
+    if (this.#drained) {
+      this.#log.info(null, 'starting the workers again');
+      this.start(listeners);
+    }
+    this.#awaited = true;
     this.#current?.expose();
   }
 
@@ -199,10 +207,16 @@ export class Workers {
 
   tick(now: number): void {
     for (const cohort of this.#cohorts) cohort.tick(now);
+    if (this.#awaited && this.#current?.limps === true) this.#accept();
   }
 
   rearm(milliseconds: number): void {
     for (const cohort of this.#cohorts) cohort.rearm(milliseconds);
+  }
+
+  #accept(): void {
+    this.#awaited = false;
+    this.#listener.accepting();
   }
 
   /** Asked again, it accepts: on the old sockets no more. */
@@ -212,7 +226,7 @@ export class Workers {
   }
 
   #reloaded(next: Cohort, release: Release): void {
-    if (next === this.#current) return this.#listener.accepting();
+    if (next === this.#current) return this.#accept();
     if (next !== this.#next) return;
     const old = this.#current;
     this.#current = next;
