@@ -40,7 +40,7 @@ export class AsCandidate {
   }
 
   do(effect: CandidacyEffect): void {
-    const { predecessor, log } = this.#generation;
+    const { predecessor, log, workers } = this.#generation;
     switch (effect.do) {
       case 'refuse':
         return this.#turns.refuse(effect.why);
@@ -51,6 +51,8 @@ export class AsCandidate {
         return this.#sayFailed(effect.status, effect.reason);
       case 'expose':
         return this.#expose();
+      case 'assure':
+        return workers.assure();
       case 'sayBeside':
         return predecessor?.send({ type: 'beside' });
       case 'withdraw':

@@ -72,6 +72,11 @@ export class Cohort {
     return this.#in('accepting') === this.#wanted && this.#leaving.size === 0 && this.#slots.settled;
   }
 
+  /** Somebody accepts. */
+  get serves(): boolean {
+    return this.#in('accepting') > 0;
+  }
+
   /** Somebody accepts, and whoever does not waits for another attempt after one that failed. */
   get limps(): boolean {
     const missing = this.#wantedSlots.filter((slot) => this.#slots.occupant(slot)?.state !== 'accepting');

@@ -43,8 +43,8 @@ export class Workers {
   #drained = true;
   /** This generation gave up, perhaps before it had any. */
   #left = false;
-  /** Somebody leaves when ours accept. */
-  #awaited = false;
+  /** Somebody leaves when ours accept, or when one of them does. */
+  #awaited: 'none' | 'one' | 'all' = 'none';
   #drainLimit = 0;
 
   constructor(origin: Origin, later: (act: () => void) => void, listener: WorkersListener) {
@@ -114,7 +114,7 @@ export class Workers {
 
   /**
    * The workers that were drained, from the release that they ran. Ends in `accepting`, also where none were, but not before they do: some may
-   * be loading still. One that fails to is not waited for if another one accepts.
+   * be loading still.
    */
   bringBack(listeners: ListenerSet | undefined): void {
     if (listeners === undefined) return this.#listener.accepting();
@@ -122,13 +122,19 @@ export class Workers {
       this.#log.info(null, 'starting the workers again');
       this.start(listeners);
     }
-    this.#awaited = true;
+    this.#awaited = 'all';
     this.#current?.expose();
   }
 
   /** Until all of them accept, one that dies is a failure. */
   expose(): void {
     this.#current?.expose(false);
+  }
+
+  /** Ends in `accepting` as soon as one of them accepts. */
+  assure(): void {
+    this.#awaited = 'one';
+    this.#judgeAccepting();
   }
 
   /** The listeners that may be served are others by now. */
@@ -207,7 +213,7 @@ export class Workers {
 
   tick(now: number): void {
     for (const cohort of this.#cohorts) cohort.tick(now);
-    if (this.#awaited && this.#current?.limps === true) this.#accept();
+    this.#judgeAccepting();
   }
 
   rearm(milliseconds: number): void {
@@ -215,8 +221,14 @@ export class Workers {
   }
 
   #accept(): void {
-    this.#awaited = false;
+    this.#awaited = 'none';
     this.#listener.accepting();
+  }
+
+  /** Where all are awaited, one that fails to boot is not, if another one accepts. */
+  #judgeAccepting(): void {
+    const { limps = false, serves = false } = this.#current ?? {};
+    if (this.#awaited === 'one' ? serves : this.#awaited === 'all' && limps) this.#accept();
   }
 
   /** Asked again, it accepts: on the old sockets no more. */

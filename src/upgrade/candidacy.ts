@@ -61,6 +61,8 @@ export type CandidacyEffect =
   | { readonly do: 'sayReady' }
   | { readonly do: 'sayFailed'; readonly status: number; readonly reason: string }
   | { readonly do: 'expose' }
+  /** By hand: ends in `exposed` when one of the workers accepts, which most often is at once. */
+  | { readonly do: 'assure' }
   | { readonly do: 'sayBeside' }
   /** Ask the incumbent to do without this candidate. */
   | { readonly do: 'withdraw' }

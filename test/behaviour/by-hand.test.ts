@@ -202,6 +202,26 @@ for (const [who, lose] of Object.entries(ways))
     t.is((await ask(holdfast.target)).status, 200);
   });
 
+test('TERM to the old one while no new worker accepts: the old ones drain when one does', async (t) => {
+  const { holdfast, old, next, calm } = await startHeld(t, async (_old, holdfast, become) => {
+    become('wait');
+    process.kill(holdfast.workers(2)[0]?.pid ?? 0, 'SIGKILL');
+    await holdfast.event('worker.exit');
+  });
+  const after = holdfast.log.length;
+  process.kill(old, 'SIGTERM');
+  await holdfast.says(/: commit: /, ({ pid }) => pid === next, { after });
+  t.is((await ask(holdfast.target)).status, 200, 'somebody accepts');
+  t.is(holdfast.pid(), old);
+  calm();
+  await holdfast.event('upgrade.done');
+  const at = (event: string, gen: number) =>
+    holdfast.log.findIndex((line, index) => index >= after && line.event === event && line.gen === gen);
+  await holdfast.event('drain.start', ({ gen }) => gen === 1, { after });
+  t.true(at('worker.ready', 2) > 0 && at('worker.ready', 2) < at('drain.start', 1));
+  t.is((await ask(holdfast.target)).status, 200);
+});
+
 test('a new one that is killed after a WINCH leaves the old one in charge, with workers', async (t) => {
   const { holdfast } = await start(t);
   const probing = probeRefused(t, holdfast.target);

@@ -125,11 +125,15 @@ const show = { event: 'show' } as const;
 const commit = { event: 'commit' } as const;
 const exposed = { event: 'exposed' } as const;
 
-test('by hand: it accepts beside the incumbent, and the commit is only the rotation', (t) => {
+test('by hand: it accepts beside the incumbent, and after the commit somebody has to accept still', (t) => {
   const { state, done } = tell(loading, loaded, show, exposed);
   t.deepEqual({ state, done }, { state: { is: 'beside' }, done: ['sayReady', 'expose', 'sayBeside'] });
   t.deepEqual(tell(state, { event: 'deadline' }), { state, done: [] });
-  t.deepEqual(tell(state, commit, { event: 'rotated' }), { state: { is: 'incumbent' }, done: ['rotate', 'takeCharge'] });
+  t.deepEqual(tell(state, commit).done, ['assure']);
+  t.deepEqual(tell(state, commit, exposed, { event: 'rotated' }), {
+    state: { is: 'incumbent' },
+    done: ['assure', 'rotate', 'takeCharge'],
+  });
 });
 
 test('by hand: TERM asks to withdraw, and it serves until it is let go', (t) => {
@@ -141,7 +145,7 @@ test('by hand: TERM asks to withdraw, and it serves until it is let go', (t) => 
 
 test('by hand: one that is to withdraw and is committed stops when it is in charge', (t) => {
   t.deepEqual(candidacy({ is: 'rotating', stop: 'graceful' }, { event: 'rotated' }, 0).effects, [{ do: 'takeCharge', stop: 'graceful' }]);
-  t.deepEqual(tell({ is: 'withdrawing' }, commit).state, { is: 'rotating', stop: 'graceful' });
+  t.deepEqual(tell({ is: 'withdrawing' }, commit, exposed).state, { is: 'rotating', stop: 'graceful' });
 });
 
 test('by hand: INT leaves at once', (t) => {
