@@ -63,6 +63,8 @@ export class AsCandidate {
         return this.#act(this.#claim(), (ours) => ({ event: 'claimed', ours }));
       case 'retry':
         return this.#retry(effect.reason);
+      case 'renew':
+        return workers.renew();
       case 'takeCharge':
         return this.#takeCharge(effect.stop);
       case 'leave':

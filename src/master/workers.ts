@@ -131,6 +131,21 @@ export class Workers {
     this.#current?.expose(false);
   }
 
+  /** HUP while they load, and serve nobody yet: those of the release that is current now instead. */
+  renew(): void {
+    const before = this.#current;
+    if (before === undefined || this.#listeners === undefined) return;
+    try {
+      this.#release = currentRelease(this.#origin);
+    } catch (error) {
+      return this.#log.error('reload.failed', `reload failed, everything is as it was: ${messageOf(error)}`, { reason: messageOf(error) });
+    }
+    this.#log.info(null, `loading ${this.#release.cwd} instead`);
+    before.kill();
+    this.start(this.#listeners);
+    this.persist();
+  }
+
   /** Ends in `accepting` as soon as one of them accepts. */
   assure(): void {
     this.#awaited = 'one';

@@ -146,6 +146,8 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
   },
   alone: {
     ...quiet,
+    // It may be a release that never loads, and this is the way to another one.
+    reload: (state) => step(state, { do: 'renew' }),
     loaded: () => expose('reign'),
     loadFailed: (state, { reason }) => step(state, { do: 'retry', reason }),
     stop: () => leave(0, STOPPED),

@@ -70,6 +70,8 @@ export type CandidacyEffect =
   | { readonly do: 'claim' }
   /** Start the workers that failed again, after a while. */
   | { readonly do: 'retry'; readonly reason: string }
+  /** Have its workers load what is current now. */
+  | { readonly do: 'renew' }
   /** Be in charge: say *serving*, let a dead predecessor's lease go, follow the order that waited. */
   | { readonly do: 'takeCharge'; readonly stop: Stop }
   | { readonly do: 'leave'; readonly status: number; readonly reason: string };

@@ -93,6 +93,11 @@ test('a candidate on its own goes on booting, and tries again when that fails', 
   t.deepEqual(tell(alone.state, { event: 'loadFailed', status: 4, reason: 'x' }, loaded).done, ['retry', 'expose']);
 });
 
+test('a candidate on its own loads what is current at HUP, while its incumbent lives it does not', (t) => {
+  t.deepEqual(tell({ is: 'alone' }, { event: 'reload' }), { state: { is: 'alone' }, done: ['renew'] });
+  t.deepEqual(tell(loading, { event: 'reload' }), { state: loading, done: [] });
+});
+
 test('an incumbent that dies after commit changes nothing', (t) => {
   t.deepEqual(tell(loading, loaded, { event: 'commit' }, gone, { event: 'exposed' }, gone, { event: 'rotated' }).done, [
     'sayReady',
