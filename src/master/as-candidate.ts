@@ -41,7 +41,7 @@ export class AsCandidate {
   }
 
   do(effect: CandidacyEffect): void {
-    const { predecessor, log } = this.#generation;
+    const { predecessor, log, workers } = this.#generation;
     switch (effect.do) {
       case 'refuse':
         return this.#turns.refuse(effect.why);
@@ -52,6 +52,8 @@ export class AsCandidate {
         return this.#sayFailed(effect.status, effect.reason);
       case 'expose':
         return this.#expose();
+      case 'assure':
+        return workers.assure();
       case 'sayBeside':
         return predecessor?.send({ type: 'beside' });
       case 'withdraw':
@@ -62,6 +64,8 @@ export class AsCandidate {
         return this.#act(this.#claim(), (ours) => ({ event: 'claimed', ours }));
       case 'retry':
         return this.#retry(effect.reason);
+      case 'renew':
+        return workers.renew();
       case 'takeCharge':
         return this.#takeCharge(effect.stop);
       case 'leave':

@@ -37,6 +37,8 @@ export class Cohort {
   /** Tries again when a worker fails to boot, instead of giving up. */
   #patient = false;
   readonly #slots = new Slots<WorkerProcess>();
+  /** Beyond the wanted slots, in the place of some that do not accept yet. */
+  #kept: ReadonlySet<WorkerProcess> = new Set();
   readonly #leaving = new Set<WorkerProcess>();
   readonly #backoff = new Backoff();
   /** Slots whose next worker is to be started in a moment. */
@@ -81,17 +83,27 @@ export class Cohort {
     return this.#in('accepting') === this.#wanted && this.#leaving.size === 0 && this.#slots.settled;
   }
 
+  /** Somebody accepts. */
+  get serves(): boolean {
+    return this.#in('accepting') > 0;
+  }
+
+  /** Somebody accepts, and whoever does not waits for another attempt after one that failed. */
+  get limps(): boolean {
+    const missing = this.#wantedSlots.filter((slot) => this.#slots.occupant(slot)?.state !== 'accepting');
+    return missing.length < this.#wanted && missing.every((slot) => this.#slots.isEmpty(slot) && this.#backoff.has(slot));
+  }
+
   get workers(): readonly WorkerProcess[] {
     return [...this.#slots.occupants, ...this.#slots.substitutes, ...this.#leaving];
   }
 
-  /** Have `wanted` slots filled: start what is missing, drain the highest ones beyond it. */
+  /** Have `wanted` slots filled: start what is missing, drain those beyond it, but no sooner than as many accept without them. */
   resize(wanted: number): void {
     this.#wanted = wanted;
-    for (let slot = 1; slot <= wanted; slot++) if (this.#slots.isEmpty(slot) && !this.#backoff.has(slot)) this.#spawn(slot);
+    for (const slot of this.#wantedSlots) if (this.#slots.isEmpty(slot) && !this.#backoff.has(slot)) this.#spawn(slot);
     this.#backoff.forgetBeyond(wanted);
-    this.deal();
-    for (const worker of [...this.#slots.occupants, ...this.#slots.substitutes]) if (worker.slot > wanted) this.#retire(worker);
+    this.#shrink();
     this.#tell();
   }
 
@@ -108,7 +120,7 @@ export class Cohort {
   persist(): void {
     if (this.#patient) return;
     this.#patient = true;
-    for (let slot = 1; slot <= this.#wanted; slot++) if (this.#slots.isEmpty(slot) && !this.#due.has(slot)) this.#refill(slot, false);
+    for (const slot of this.#wantedSlots) if (this.#slots.isEmpty(slot) && !this.#due.has(slot)) this.#refill(slot, false);
   }
 
   /** Who serves, or is about to, gets the share that it has by now: those who are to leave have none. */
@@ -143,6 +155,20 @@ export class Cohort {
   rearm(milliseconds: number): void {
     for (const worker of this.workers) worker.rearm(milliseconds);
     this.#backoff.rearm(milliseconds);
+  }
+
+  #shrink(): void {
+    const beyond = [...this.#slots.occupants, ...this.#slots.substitutes].filter((worker) => !this.#isWanted(worker));
+    const inPlace = beyond.filter((worker) => worker.state === 'accepting' && this.#slots.isOccupant(worker));
+    const lacking = this.#wanted === 0 ? 0 : this.#wanted - this.#in('accepting');
+    this.#kept = new Set(inPlace.sort((a, b) => a.slot - b.slot).slice(0, lacking));
+    for (const worker of this.#kept) this.#slots.stay(worker);
+    this.deal();
+    for (const worker of beyond) if (!this.#kept.has(worker)) this.#retire(worker);
+  }
+
+  #isWanted({ slot }: WorkerProcess): boolean {
+    return slot <= this.#wanted;
   }
 
   /** In its turn, if it is wanted then. */
@@ -183,8 +209,12 @@ export class Cohort {
     for (const worker of workers) worker.serve(shares.get(worker.slot) ?? []);
   }
 
+  get #wantedSlots(): readonly number[] {
+    return Array.from({ length: this.#wanted }, (_, index) => index + 1);
+  }
+
   get #serving(): readonly WorkerProcess[] {
-    return this.workers.filter((worker) => worker.serves && worker.slot <= this.#wanted);
+    return this.workers.filter((worker) => worker.serves && (this.#isWanted(worker) || this.#kept.has(worker)));
   }
 
   #tell(): void {
@@ -194,18 +224,20 @@ export class Cohort {
   }
 
   #in(state: WorkerProcess['state']): number {
-    return this.#slots.occupants.filter((worker) => worker.state === state).length;
+    return this.#slots.occupants.filter((worker) => worker.state === state && this.#isWanted(worker)).length;
   }
 
   /** It was told to leave, by somebody else: not before another one accepts in its place, but that one is started at once. */
   #left(worker: WorkerProcess): void {
     if (!this.#slots.isOccupant(worker)) return worker.drain();
+    // Another one is on its way already, unless more are wanted again.
+    if (!this.#isWanted(worker)) return this.#slots.spend(worker);
     if (!this.#slots.isDeparting(worker)) this.#replace(worker, worker.acceptingFor >= HEALTHY);
   }
 
   /** Its siblings have what it had, and another one is started at once: its drain may take long. */
   #stopped(worker: WorkerProcess): void {
-    this.deal();
+    this.#shrink();
     this.#left(worker);
   }
 
@@ -217,7 +249,7 @@ export class Cohort {
 
   /** As many as may be replaced now. It had enough, which is no fault of its own: there is no pause as for one that died. */
   #recycle(): void {
-    for (const worker of this.#slots.spent) {
+    for (const worker of this.#slots.spent.filter((each) => this.#isWanted(each))) {
       const by = restraint(worker, { wanted: this.#wanted, booting: this.#booting, draining: this.#leaving.size });
       if (by === undefined) this.#replace(worker, true);
       else this.#listener.restrained(worker, by);
@@ -241,7 +273,7 @@ export class Cohort {
       if (before !== undefined) this.#retire(before);
       this.#slots.promote(worker.slot);
     }
-    this.deal();
+    this.#shrink();
     this.#tell();
     this.#recycle();
   }
@@ -269,6 +301,7 @@ export class Cohort {
     const { slot } = worker;
     const departing = this.#slots.isDeparting(worker);
     this.#slots.remove(worker);
+    if (!this.#isWanted(worker)) return undefined;
     if (this.#slots.promote(slot)) return 0;
     // Its substitute failed to boot: the next attempt is due when it was.
     if (departing) return this.#backoff.left(slot, monotonic());

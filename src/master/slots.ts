@@ -66,6 +66,11 @@ export class Slots<Worker extends Slotted> {
     this.#spent.set(worker.slot, worker);
   }
 
+  /** It is to leave no more, but if it was to, it is to be replaced should it stay for good. */
+  stay(worker: Worker): void {
+    if (this.#departing.delete(worker.slot)) this.spend(worker);
+  }
+
   /** The slot's occupant is to leave when another one accepts. */
   depart({ slot }: Worker): void {
     this.#spent.delete(slot);

@@ -45,6 +45,8 @@ export class Workers {
   #drained = true;
   /** This generation gave up, perhaps before it had any. */
   #left = false;
+  /** Somebody leaves when ours accept, or when one of them does. */
+  #awaited: 'none' | 'one' | 'all' = 'none';
   #drainLimit = 0;
 
   constructor(origin: Origin, later: (act: () => void) => void, listener: WorkersListener) {
@@ -100,8 +102,7 @@ export class Workers {
       ready: () => this.#listener.ready(),
       accepting: () => {
         this.persist();
-        this.#retireOthers();
-        this.#listener.accepting();
+        this.#accept();
       },
       failed: (status, reason, stack) => {
         this.#workerLog.debug(stack);
@@ -114,17 +115,44 @@ export class Workers {
     this.#portions.add(() => this.#origin.forerunners?.dismiss());
   }
 
-  /** The workers that were drained, or lack a socket, from the release that they ran; ends in `accepting`, also where there are none such. */
+  /**
+   * The workers that were drained, or lack a socket, from the release that they ran. Ends in `accepting`, also where there are none such, but not
+   * before they accept: some may be loading still.
+   */
   bringBack(listeners: ListenerSet | undefined): void {
-    if (listeners === undefined || (!this.#drained && !listeners.outdated)) return this.#listener.accepting();
-    this.#log.info(null, 'starting the workers again');
-    this.start(listeners);
+    if (listeners === undefined) return this.#listener.accepting();
+    if (this.#drained || listeners.outdated) {
+      this.#log.info(null, 'starting the workers again');
+      this.start(listeners);
+    }
+    this.#awaited = 'all';
     this.#current?.expose();
   }
 
   /** Until all of them accept, one that dies is a failure. */
   expose(): void {
     this.#current?.expose(false);
+  }
+
+  /** HUP while they load, and serve nobody yet: those of the release that is current now instead. */
+  renew(): void {
+    const before = this.#current;
+    if (before === undefined || this.#listeners === undefined) return;
+    try {
+      this.#release = currentRelease(this.#origin);
+    } catch (error) {
+      return this.#log.error('reload.failed', `reload failed, everything is as it was: ${messageOf(error)}`, { reason: messageOf(error) });
+    }
+    this.#log.info(null, `loading ${this.#release.cwd} instead`);
+    before.kill();
+    this.start(this.#listeners);
+    this.persist();
+  }
+
+  /** Ends in `accepting` as soon as one of them accepts. */
+  assure(): void {
+    this.#awaited = 'one';
+    this.#judgeAccepting();
   }
 
   /** The listeners that may be served are others by now. */
@@ -203,10 +231,24 @@ export class Workers {
 
   tick(now: number): void {
     for (const cohort of this.#cohorts) cohort.tick(now);
+    this.#judgeAccepting();
   }
 
   rearm(milliseconds: number): void {
     for (const cohort of this.#cohorts) cohort.rearm(milliseconds);
+  }
+
+  /** Those of before, where they accepted until now, leave. */
+  #accept(): void {
+    this.#awaited = 'none';
+    for (const cohort of this.#cohorts) if (cohort !== this.#current && cohort !== this.#next) cohort.retire();
+    this.#listener.accepting();
+  }
+
+  /** Where all are awaited, one that fails to boot is not, if another one accepts. */
+  #judgeAccepting(): void {
+    const { limps = false, serves = false } = this.#current ?? {};
+    if (this.#awaited === 'one' ? serves : this.#awaited === 'all' && limps) this.#accept();
   }
 
   /** Asked again, it accepts: on the old sockets no more. */
@@ -216,7 +258,7 @@ export class Workers {
   }
 
   #reloaded(next: Cohort, release: Release): void {
-    if (next === this.#current) return this.#listener.accepting();
+    if (next === this.#current) return this.#accept();
     if (next !== this.#next) return;
     const old = this.#current;
     this.#current = next;
@@ -265,11 +307,6 @@ export class Workers {
     this.#cohorts.add(cohort);
     this.#listener.hurry();
     return cohort;
-  }
-
-  /** Those of before, where they accepted until now. */
-  #retireOthers(): void {
-    for (const cohort of this.#cohorts) if (cohort !== this.#current && cohort !== this.#next) cohort.retire();
   }
 
   #forget(cohort: Cohort): void {

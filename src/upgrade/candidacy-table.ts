@@ -19,6 +19,8 @@ const order = (quick: boolean): Stop => (quick ? 'quick' : 'graceful');
 const claim = (loaded: boolean, stop: Stop = 'none'): Outcome => step({ is: 'claiming', loaded, stop }, { do: 'claim' });
 const takeCharge = (stop: Stop): Outcome => step({ is: 'incumbent' }, { do: 'takeCharge', stop });
 const expose = (to: Purpose, stop: Stop = 'none'): Outcome => step({ is: 'exposing', to, stop }, { do: 'expose' });
+/** It has served beside the incumbent, which drains its workers as soon as we are in charge: one that accepts has to be left. */
+const assure = (stop: Stop = 'none'): Outcome => step({ is: 'exposing', to: 'succeed', stop }, { do: 'assure' });
 const rotate = (stop: Stop): Outcome => step({ is: 'rotating', stop }, { do: 'rotate' });
 const withdraw = (): Outcome => step({ is: 'withdrawing' }, { do: 'withdraw' });
 const cancelled = (_state: State, { reason }: { readonly reason: string }): Outcome => leave(1, reason);
@@ -120,7 +122,7 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
   },
   beside: {
     ...quiet,
-    commit: () => rotate('none'),
+    commit: () => assure(),
     cancel: cancelled,
     gone: () => claim(true),
     stop: (_state, { quick }) => (quick ? stopped() : withdraw()),
@@ -129,7 +131,7 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
   },
   withdrawing: {
     ...quiet,
-    commit: () => rotate('graceful'),
+    commit: () => assure('graceful'),
     cancel: cancelled,
     gone: () => claim(true, 'graceful'),
     stop: (state, { quick }) => (quick ? stopped() : ignore(state)),
@@ -156,6 +158,8 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
   },
   alone: {
     ...quiet,
+    // It may be a release that never loads, and this is the way to another one.
+    reload: (state) => step(state, { do: 'renew' }),
     loaded: () => expose('reign'),
     loadFailed: (state, { reason }) => step(state, { do: 'retry', reason }),
     stop: () => leave(0, STOPPED),

@@ -63,6 +63,8 @@ export type CandidacyEffect =
   | { readonly do: 'sayReady' }
   | { readonly do: 'sayFailed'; readonly status: number; readonly reason: string }
   | { readonly do: 'expose' }
+  /** By hand: ends in `exposed` when one of the workers accepts, which most often is at once. */
+  | { readonly do: 'assure' }
   | { readonly do: 'sayBeside' }
   /** Ask the incumbent to do without this candidate. */
   | { readonly do: 'withdraw' }
@@ -70,6 +72,8 @@ export type CandidacyEffect =
   | { readonly do: 'claim' }
   /** Start the workers that failed again, after a while. */
   | { readonly do: 'retry'; readonly reason: string }
+  /** Have its workers load what is current now. */
+  | { readonly do: 'renew' }
   /** Be in charge: say *serving*, let a dead predecessor's lease go, follow the order that waited. */
   | { readonly do: 'takeCharge'; readonly stop: Stop }
   | { readonly do: 'leave'; readonly status: number; readonly reason: string };

@@ -1,13 +1,16 @@
 // --upgrade manual: two generations serve, and the operator decides. gunicorn's and nginx's documented sequences, and the ways back.
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { everyKind, type Load, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
+import { fixture } from '../support/paths.js';
 import { probeRefused } from '../support/probe-refused.js';
 import { isAlive, waitGone } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
+import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
 /** Milliseconds: what a drain waits for an idle connection. */
@@ -142,6 +145,81 @@ test('TERM to the new one after a WINCH brings the old workers back before the n
   await holdfast.event('upgrade.rollback');
   await answers(clients);
   assertLossless(t, await clients.stop());
+});
+
+interface Held extends Pair {
+  readonly holdfast: Holdfast;
+  /** Old workers that start from here on may load. */
+  calm(): void;
+}
+
+/** Two generations of one worker each serve, and the old one's worker is in no state to. */
+async function startHeld(
+  t: ExecutionContext,
+  lose: (old: number, holdfast: Holdfast, become: (mood: string) => void) => Promise<void>,
+): Promise<Held> {
+  const mood = join(tempDir(t), 'mood');
+  const holdfast = await startHoldfast(t, {
+    app: fixture('moody.mjs'),
+    args: ['-w', '1', '--upgrade', 'manual', '--log-level', 'debug'],
+    env: { MOOD: mood },
+    allowErrors: expected,
+  });
+  const { old, next } = await trial(holdfast);
+  await lose(old, holdfast, (text) => writeFileSync(mood, text));
+  return { holdfast, old, next, calm: () => rmSync(mood) };
+}
+
+const ways = {
+  'that HUP has brought back': async (old: number, holdfast: Holdfast, become: (mood: string) => void) => {
+    process.kill(old, 'SIGWINCH');
+    await waitFor(() => holdfast.workers(1).length === 0, 40_000, 'the old worker to leave');
+    become('wait');
+    const after = holdfast.log.length;
+    process.kill(old, 'SIGHUP');
+    await holdfast.event('worker.spawn', (line) => line.pid === old, { after });
+  },
+  'that follows one that was killed': async (old: number, holdfast: Holdfast, become: (mood: string) => void) => {
+    become('wait');
+    const after = holdfast.log.length;
+    process.kill(holdfast.workers(1)[0]?.pid ?? 0, 'SIGKILL');
+    await holdfast.event('worker.exit', (line) => line.pid === old, { after });
+  },
+};
+
+for (const [who, lose] of Object.entries(ways))
+  test(`TERM to the new one while an old worker still loads ${who}: the new ones leave when it accepts`, async (t) => {
+    const { holdfast, old, next, calm } = await startHeld(t, lose);
+    const after = holdfast.log.length;
+    process.kill(next, 'SIGTERM');
+    await holdfast.says(/^deciding: withdraw: recovering$/, ({ pid }) => pid === old, { after });
+    t.is((await ask(holdfast.target)).status, 200, 'somebody accepts');
+    calm();
+    await holdfast.event('upgrade.rollback');
+    const at = (event: string, gen: number) =>
+      holdfast.log.findIndex((line, index) => index >= after && line.event === event && line.gen === gen);
+    t.true(at('worker.ready', 1) > 0 && at('worker.ready', 1) < at('drain.start', 2));
+    t.is((await ask(holdfast.target)).status, 200);
+  });
+
+test('TERM to the old one while no new worker accepts: the old ones drain when one does', async (t) => {
+  const { holdfast, old, next, calm } = await startHeld(t, async (_old, holdfast, become) => {
+    become('wait');
+    process.kill(holdfast.workers(2)[0]?.pid ?? 0, 'SIGKILL');
+    await holdfast.event('worker.exit');
+  });
+  const after = holdfast.log.length;
+  process.kill(old, 'SIGTERM');
+  await holdfast.says(/: commit: /, ({ pid }) => pid === next, { after });
+  t.is((await ask(holdfast.target)).status, 200, 'somebody accepts');
+  t.is(holdfast.pid(), old);
+  calm();
+  await holdfast.event('upgrade.done');
+  const at = (event: string, gen: number) =>
+    holdfast.log.findIndex((line, index) => index >= after && line.event === event && line.gen === gen);
+  await holdfast.event('drain.start', ({ gen }) => gen === 1, { after });
+  t.true(at('worker.ready', 2) > 0 && at('worker.ready', 2) < at('drain.start', 1));
+  t.is((await ask(holdfast.target)).status, 200);
 });
 
 test('a new one that is killed after a WINCH leaves the old one in charge, with workers', async (t) => {

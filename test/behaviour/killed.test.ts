@@ -404,3 +404,26 @@ function busiest(holdfast: Holdfast): Worker {
   if (first === undefined || second === undefined) throw new Error('not two workers');
   return connections(first.pid) >= connections(second.pid) ? first : second;
 }
+
+test('a bad release whose incumbent is killed gives way to a good one at HUP, and until then the old workers serve', async (t) => {
+  const releases = new Releases(t, 2);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: PATIENT, allowErrors: true, stopMs: 40_000 });
+  await withoutLoss(t, holdfast, async (load) => {
+    const { candidate, incumbent } = await holdLoading(holdfast, releases);
+    process.kill(incumbent, 'SIGKILL');
+    await waitFor(() => holdfast.pid() === candidate, 20_000, 'the candidate in the pidfile');
+    const bad = holdfast.workers(2);
+    releases.point(releases.addBad('throws'));
+    process.kill(candidate, 'SIGHUP');
+    await holdfast.says(/this release throws at import.*replaced in/);
+    for (const { pid } of bad) t.false(isAlive(pid), 'those that would have gone on loading');
+    releases.point(2);
+    const after = holdfast.log.length;
+    process.kill(candidate, 'SIGHUP');
+    t.is((await holdfast.event('master.ready', undefined, { after })).pid, candidate);
+    await waitFor(() => holdfast.processes().length === 3, 60_000, 'one generation alone');
+    await load.mark();
+    await load.answeredAtLeast(50);
+    t.is((await ask(holdfast.target)).headers['x-release'], '2');
+  });
+});

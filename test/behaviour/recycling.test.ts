@@ -171,6 +171,40 @@ test('TTOU takes a worker and its substitute, TTIN brings one back', async (t) =
   await settles(holdfast, 2);
 });
 
+test('one that serves on after TTOU, for those who stay do not accept, is not replaced until more are wanted again', async (t) => {
+  const { holdfast, become, calm } = await startMoody(t, 2);
+  const [first, second] = holdfast.workers();
+  become('wait');
+  process.kill(first?.pid ?? 0, 'SIGKILL');
+  await holdfast.event('worker.exit');
+  const scale = async (signal: NodeJS.Signals, wanted: RegExp) => {
+    const after = holdfast.log.length;
+    holdfast.signal(signal);
+    return holdfast.says(wanted, undefined, { after });
+  };
+  await scale('SIGTTOU', /^1 worker wanted$/);
+  for (let asked = 0; asked < LIMIT; asked += 1) t.is((await ask(holdfast.target)).headers['x-worker'], String(second?.pid));
+  // It is old enough by then to be recycled.
+  let last = await holdfast.event('worker.spawn', (line) => line.slot === 1 && line['worker'] !== first?.pid);
+  for (let round = 0; round < 2; round += 1) {
+    const more = await scale('SIGTTIN', /^2 workers wanted$/);
+    last = await holdfast.event('worker.spawn', (line) => line.slot === 2 && takesPlace(line), { after: more });
+    await scale('SIGTTOU', /^1 worker wanted$/);
+    await waitGone(Number(last['worker']), 20_000);
+    t.is((await ask(holdfast.target)).headers['x-worker'], String(second?.pid));
+  }
+  t.is(holdfast.log.filter(takesPlace).length, 2, 'no substitute but those two');
+  process.kill(second?.pid ?? 0, 'SIGKILL');
+  const { msg } = await holdfast.event('worker.exit', (line) => line['worker'] === second?.pid);
+  t.is(msg, 'worker 2 was killed by SIGKILL');
+  calm();
+  await holdfast.event('worker.ready', undefined, { after: last });
+  t.deepEqual(
+    (await settles(holdfast, 1)).map(({ slot }) => slot),
+    [1],
+  );
+});
+
 for (const [signal, done] of [
   ['SIGHUP', 'reload.done'],
   ['SIGUSR2', 'upgrade.done'],

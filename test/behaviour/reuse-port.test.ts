@@ -13,9 +13,11 @@ import { type Holdfast, type HoldfastOptions, startHoldfast } from '../support/h
 import { type Launcher, launcher } from '../support/launcher.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless, summary } from '../support/load/lossless.js';
+import { fixture } from '../support/paths.js';
 import { Releases } from '../support/releases.js';
 import { steady } from '../support/settled.js';
 import { freeze, thaw } from '../support/signals.js';
+import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
 const KEEP_ALIVE = 5_000;
@@ -227,6 +229,32 @@ test('what a worker had that TTOU takes away is served by those who stay, while 
   for (let asked = 0; asked < 40; asked += 1) t.not((await ask(holdfast.target)).headers['x-worker'], String(second));
   t.true(long.every(({ over }) => !over));
   for (const each of long) t.is(await each.answer(), 'held');
+});
+
+test('TTOU takes nobody away while those who stay do not accept, and TTIN has them stay', async (t) => {
+  const mood = join(tempDir(t), 'mood');
+  const holdfast = await startHoldfast(t, { app: fixture('moody.mjs'), args: ['--reuse-port', '-w', '2'], env: { MOOD: mood } });
+  const [first = 0, second = 0] = holdfast.workers().map(({ pid }) => pid);
+  writeFileSync(mood, 'wait');
+  process.kill(first, 'SIGKILL');
+  await holdfast.event('worker.exit');
+  for (const [signal, wanted] of [
+    ['SIGTTOU', '1 worker'],
+    ['SIGTTIN', '2 workers'],
+    ['SIGTTOU', '1 worker'],
+  ] as const) {
+    const after = holdfast.log.length;
+    holdfast.signal(signal);
+    await holdfast.says(new RegExp(`^${wanted} wanted$`), undefined, { after });
+    for (let asked = 0; asked < 20; asked += 1) t.is((await ask(holdfast.target)).headers['x-worker'], String(second));
+  }
+  t.is(holdfast.events('drain.start').length, 0);
+  rmSync(mood);
+  const { worker } = await holdfast.event('worker.exit', (line) => line['worker'] === second && line['code'] === 0);
+  t.is(worker, second);
+  const [only, ...others] = holdfast.workers();
+  t.deepEqual([only?.slot, others], [1, []]);
+  t.is((await ask(holdfast.target)).headers['x-worker'], String(only?.pid));
 });
 
 test('twelve upgrades with a socket for each worker grow nothing, and a roll-back leaves the same descriptors', async (t) => {

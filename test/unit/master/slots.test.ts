@@ -73,3 +73,13 @@ test('who is spent keeps its turn until it departs or is removed, whoever else i
   slots.remove(old);
   t.deepEqual(slots.spent, []);
 });
+
+test('an occupant that was to leave and stays is to be replaced all the same, later', (t) => {
+  const slots = filled(old);
+  slots.stay(old);
+  t.deepEqual(slots.spent, []);
+  slots.depart(old);
+  slots.stay(old);
+  t.false(slots.isDeparting(old));
+  t.deepEqual(slots.spent, [old]);
+});

@@ -107,6 +107,11 @@ test('a candidate on its own goes on booting, and tries again when that fails', 
   t.deepEqual(tell(alone.state, { event: 'loadFailed', status: 4, reason: 'x' }, loaded).done, ['retry', 'expose']);
 });
 
+test('a candidate on its own loads what is current at HUP, while its incumbent lives it does not', (t) => {
+  t.deepEqual(tell({ is: 'alone' }, { event: 'reload' }), { state: { is: 'alone' }, done: ['renew'] });
+  t.deepEqual(tell(loading, { event: 'reload' }), { state: loading, done: [] });
+});
+
 test('an incumbent that dies after commit changes nothing', (t) => {
   t.deepEqual(tell(loading, loaded, { event: 'commit' }, gone, { event: 'exposed' }, gone, { event: 'rotated' }).done, [
     'sayReady',
@@ -139,11 +144,15 @@ const show = { event: 'show' } as const;
 const commit = { event: 'commit' } as const;
 const exposed = { event: 'exposed' } as const;
 
-test('by hand: it accepts beside the incumbent, and the commit is only the rotation', (t) => {
+test('by hand: it accepts beside the incumbent, and after the commit somebody has to accept still', (t) => {
   const { state, done } = tell(loading, loaded, show, exposed);
   t.deepEqual({ state, done }, { state: { is: 'beside' }, done: ['sayReady', 'expose', 'sayBeside'] });
   t.deepEqual(tell(state, { event: 'deadline' }), { state, done: [] });
-  t.deepEqual(tell(state, commit, { event: 'rotated' }), { state: { is: 'incumbent' }, done: ['rotate', 'takeCharge'] });
+  t.deepEqual(tell(state, commit).done, ['assure']);
+  t.deepEqual(tell(state, commit, exposed, { event: 'rotated' }), {
+    state: { is: 'incumbent' },
+    done: ['assure', 'rotate', 'takeCharge'],
+  });
 });
 
 test('by hand: TERM asks to withdraw, and it serves until it is let go', (t) => {
@@ -155,7 +164,7 @@ test('by hand: TERM asks to withdraw, and it serves until it is let go', (t) => 
 
 test('by hand: one that is to withdraw and is committed stops when it is in charge', (t) => {
   t.deepEqual(candidacy({ is: 'rotating', stop: 'graceful' }, { event: 'rotated' }, 0).effects, [{ do: 'takeCharge', stop: 'graceful' }]);
-  t.deepEqual(tell({ is: 'withdrawing' }, commit).state, { is: 'rotating', stop: 'graceful' });
+  t.deepEqual(tell({ is: 'withdrawing' }, commit, exposed).state, { is: 'rotating', stop: 'graceful' });
 });
 
 test('by hand: INT leaves at once', (t) => {
