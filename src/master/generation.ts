@@ -123,6 +123,6 @@ export class Generation {
     this.log.info('master.ready', `serving on ${addresses} with ${wanted} worker${wanted === 1 ? '' : 's'}`, {
       release: this.workers.release,
     });
-    this.origin.launcher?.ready();
+    this.origin.launcher?.ready(this.log.trouble);
   }
 }
