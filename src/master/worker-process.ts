@@ -39,6 +39,7 @@ export class WorkerProcess {
   #heardAt = performance.now();
   #deadline: number;
   #drainLimit = 0;
+  #trouble: string | undefined;
   #serves: readonly number[] | undefined;
   #failure: WorkerFailure | undefined;
   #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
@@ -105,6 +106,11 @@ export class WorkerProcess {
     return this.#drainLimit;
   }
 
+  /** What is wrong with it, by its own word when it was ready. */
+  get trouble(): string | undefined {
+    return this.#trouble;
+  }
+
   /** Whether it accepts, or was told to. */
   get serves(): boolean {
     return this.#serves !== undefined && (this.#state === 'ready' || this.#state === 'accepting');
@@ -166,6 +172,7 @@ export class WorkerProcess {
         // Once: whoever takes a worker over later could otherwise have its master wait for it for ever.
         if (this.#state !== 'booting') return;
         this.#drainLimit = message.drainLimit;
+        if (typeof message.trouble === 'string') this.#trouble = message.trouble;
         this.#state = 'ready';
         this.#readyAt = this.#heardAt;
         this.#listener.ready(this);
