@@ -29,8 +29,15 @@ function typed(): readonly [string, ...string[]] {
   return [process.argv0, ...process.execArgv, ...process.argv.slice(1)];
 }
 
-/** getcwd(3) fails in a directory that was removed. */
 function physicalDirectory(): string {
+  const directory = workingDirectory();
+  // In the place of bytes that are no UTF-8; a directory of that name is another one, or none.
+  if (!directory.includes('\ufffd')) return directory;
+  throw new HoldfastError(`cannot start here: the name of ${directory} is not UTF-8 (rename it)`);
+}
+
+/** getcwd(3) fails in a directory that was removed. */
+function workingDirectory(): string {
   try {
     return process.cwd();
   } catch (cause) {
