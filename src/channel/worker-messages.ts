@@ -68,7 +68,7 @@ export type FromWorker =
       readonly type: 'ready';
       readonly drainLimit: number;
       /** What is wrong with it, and does not keep it from serving: its own log may be where nobody looks. */
-      readonly trouble?: string;
+      readonly troubles?: readonly string[];
     }
   | { readonly type: 'failed'; readonly status: number; readonly reason: string; readonly stack: string }
   | { readonly type: 'accepting' }

@@ -28,7 +28,7 @@ export class WorkerLog {
 
   ready(worker: WorkerProcess): void {
     this.#log.info('worker.ready', `worker ${worker.slot} is ready`, about(worker));
-    if (worker.trouble !== undefined) this.#log.warning(null, `worker ${worker.slot} says: ${worker.trouble}`, about(worker));
+    for (const trouble of worker.troubles) this.#log.warning(null, `worker ${worker.slot} says: ${trouble}`, about(worker));
   }
 
   /** One line a minute: it may be so for every worker, for ever. */

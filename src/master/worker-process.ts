@@ -39,7 +39,7 @@ export class WorkerProcess {
   #heardAt = performance.now();
   #deadline: number;
   #drainLimit = 0;
-  #trouble: string | undefined;
+  #troubles: readonly string[] = [];
   #serves: readonly number[] | undefined;
   #failure: WorkerFailure | undefined;
   #exit: { readonly code: number | null; readonly signal: NodeJS.Signals | null } | undefined;
@@ -107,8 +107,8 @@ export class WorkerProcess {
   }
 
   /** What is wrong with it, by its own word when it was ready. */
-  get trouble(): string | undefined {
-    return this.#trouble;
+  get troubles(): readonly string[] {
+    return this.#troubles;
   }
 
   /** Whether it accepts, or was told to. */
@@ -172,7 +172,7 @@ export class WorkerProcess {
         // Once: whoever takes a worker over later could otherwise have its master wait for it for ever.
         if (this.#state !== 'booting') return;
         this.#drainLimit = message.drainLimit;
-        if (typeof message.trouble === 'string') this.#trouble = message.trouble;
+        if (Array.isArray(message.troubles)) this.#troubles = textsOf(message.troubles);
         this.#state = 'ready';
         this.#readyAt = this.#heardAt;
         this.#listener.ready(this);
@@ -246,6 +246,11 @@ export class WorkerProcess {
       ...(this.#abort?.ordered === true ? { stuck: this.#abort.stack } : {}),
     });
   }
+}
+
+/** A worker that was taken over may send anything: there are no more than two logs. */
+function textsOf(troubles: readonly unknown[]): string[] {
+  return troubles.slice(0, 2).filter((each) => typeof each === 'string');
 }
 
 /** False where the kernel refuses; then the worker has to see to it itself. Our copy of its guard is closed. */

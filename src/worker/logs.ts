@@ -10,8 +10,7 @@ const [STDOUT, STDERR] = [1, 2];
 
 export class Logs {
   readonly log: Log;
-  /** Why it is not written where it should be. */
-  readonly trouble: string | undefined;
+  readonly #trouble: string | undefined;
   readonly #boot: Boot;
   readonly #descriptors: Promise<typeof import('../sys/descriptors.js')> | undefined;
   #access: AccessLog | undefined;
@@ -23,8 +22,13 @@ export class Logs {
     const { logFile: file, logLevel: level, generation: gen, name, syslog } = boot;
     const options = { file, level, role: 'worker', gen, pid: process.pid, name, ...(syslog ? { syslog } : {}) } as const;
     const { log, trouble } = openLogAnyway(options);
-    this.trouble = trouble;
+    this.#trouble = trouble;
     this.log = log.child({ slot: boot.slot });
+  }
+
+  /** Why they are not written where they should be. */
+  get troubles(): readonly string[] {
+    return [this.#trouble, this.#access?.trouble].filter((each) => each !== undefined);
   }
 
   /** From here on each exchange of this server has its line, if that is wanted. */

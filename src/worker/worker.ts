@@ -121,7 +121,7 @@ export class Worker {
       log.info(null, `a drain may take ${limit / 1000} s, for the keep-alive timeout is longer than --graceful-timeout`);
     this.#limit = limit + DRAIN_PATIENCE;
     this.#watchdog?.allow(this.#limit);
-    this.#channel.send({ type: 'ready', drainLimit: limit, ...(logs.trouble === undefined ? {} : { trouble: logs.trouble }) });
+    this.#channel.send({ type: 'ready', drainLimit: limit, ...(logs.troubles.length === 0 ? {} : { troubles: logs.troubles }) });
     setTimeout(() => this.#watch(), WATCHED_AFTER).unref();
     // While the master makes up its mind: who cannot log must not be the one that serves.
     log.assure();

@@ -144,11 +144,13 @@ test('a worker that cannot open the log says so to its master, whose log is open
   const dir = join(tempDir(t), 'logs');
   mkdirSync(dir);
   const file = join(dir, 'log');
-  const holdfast = await startHoldfast(t, { logFile: file, allowErrors: [/cannot open the log file/] });
+  const args = ['--access-logfile', join(dir, 'access')];
+  const holdfast = await startHoldfast(t, { logFile: file, args, allowErrors: [/cannot open the log file/] });
   rmSync(dir, { recursive: true });
   await holdfast.reload();
   const line = await holdfast.says(/cannot open the log file .*its directory does not exist.*; this worker logs to the standard output/);
   t.is(line['role'], 'master');
+  await holdfast.says(/cannot open .*access: .*; there is no access log of this worker/, ({ role }) => role === 'master');
   t.is((await ask(holdfast.target)).status, 200);
 });
 
