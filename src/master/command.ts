@@ -58,7 +58,15 @@ function throughLogical(argv: readonly [string, ...string[]], physical: string, 
 function logicalDirectory(physical: string): string {
   const logical = process.env['PWD'];
   if (logical === undefined || !logical.startsWith('/')) return physical;
-  const here = statSync('.');
-  const there = statSync(logical, { throwIfNoEntry: false });
-  return there !== undefined && there.ino === here.ino && there.dev === here.dev ? logical : physical;
+  return isHere(logical) ? logical : physical;
+}
+
+/** False in a directory that this user may not enter, as after `sudo -u shop` in /root: who needs to be there will say so. */
+function isHere(directory: string): boolean {
+  try {
+    const [here, there] = [statSync('.'), statSync(directory)];
+    return there.ino === here.ino && there.dev === here.dev;
+  } catch {
+    return false;
+  }
 }

@@ -120,6 +120,27 @@ rootTest("a group of root's that the user is not in opens no directory to it, an
   t.pass();
 });
 
+rootTest("another user in root's directory is told that it may not be there, unless it goes elsewhere", async (t) => {
+  const dir = tempDir(t);
+  copyFileSync(fixture('hello.js'), join(dir, 'app.mjs'));
+  const start = (args: readonly string[]) =>
+    startHoldfast(t, {
+      app: './app.mjs',
+      cwd: dir,
+      under: accounts(t, 'shop'),
+      pidfile: false,
+      args,
+      untilReady: false,
+      allowErrors: true,
+    });
+  const refused = await start([]);
+  t.is((await refused.exit).status, 4);
+  t.is(refused.stderr, `holdfast: cannot enter ${dir}: permission denied (it is where the app is started)\n`);
+  const elsewhere = await start(['--chdir', '/']);
+  t.is((await elsewhere.exit).status, 4);
+  t.is(elsewhere.stderr, 'holdfast: cannot load ./app.mjs: no such file (looked in /)\n');
+});
+
 rootTest('a log that its mode would keep from the workers is refused', async (t) => {
   const dir = tempDir(t);
   chmodSync(dir, 0o777);
