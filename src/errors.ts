@@ -15,6 +15,20 @@ export class HoldfastError extends Error {
   }
 }
 
+/** C0, DEL, C1, and the two that end a line in Unicode. */
+const CONTROLS = /[\0-\x1f\x7f-\x9f\u2028\u2029]/g;
+
+/**
+ * A text in which nothing moves the cursor, ends the line or the string: controls are written as JSON does, `\n` and `\u001b`. A name, a path or what an app
+ * says may hold any, and goes into lines for a terminal, and into process titles.
+ */
+export function printable(text: string): string {
+  return text.replaceAll(CONTROLS, (control) => {
+    const short = JSON.stringify(control).slice(1, -1);
+    return short === control ? `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}` : short;
+  });
+}
+
 /** The sentence of whatever was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

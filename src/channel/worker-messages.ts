@@ -64,7 +64,12 @@ export type ToWorker =
 
 export type FromWorker =
   /** Loaded and probed. `drainLimit`: milliseconds after which a drain of this worker destroys what is left. */
-  | { readonly type: 'ready'; readonly drainLimit: number }
+  | {
+      readonly type: 'ready';
+      readonly drainLimit: number;
+      /** What is wrong with it, and does not keep it from serving: its own log may be where nobody looks. */
+      readonly troubles?: readonly string[];
+    }
   | { readonly type: 'failed'; readonly status: number; readonly reason: string; readonly stack: string }
   | { readonly type: 'accepting' }
   | { readonly type: 'alive' }

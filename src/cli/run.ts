@@ -27,14 +27,27 @@ export async function run(deliver: typeof deliverSignals): Promise<void> {
 
 async function runRole(deliver: typeof deliverSignals): Promise<number> {
   const request = readSettings(process.argv.slice(2), process.env);
-  if (request.kind === 'help') return print(helpText());
-  if (request.kind === 'version') return print(`holdfast ${version()} (node ${process.version})\n`);
+  if (request.kind !== 'run') return answer(request.kind);
   refuseUnknownPlatform();
+  await checkBinds(request.settings);
   if (wantsBackground(request.settings)) return background(request.settings, deliver);
   const command = readCommand();
   if (blocksUsr1()) (await import('../sys/signal-mask.js').catch(explainMissingBinary)).unblock('SIGUSR1');
   if (wantsKeeper(request.settings)) return keeper(command, request.settings, deliver);
   return master(command, request.settings, deliver);
+}
+
+async function answer(question: 'help' | 'version'): Promise<number> {
+  const { print } = await import('./print.js');
+  print(question === 'help' ? helpText() : `holdfast ${version()} (node ${process.version})\n`);
+  return EXIT.ok;
+}
+
+/** Whoever typed the addresses is told by the master. */
+async function checkBinds({ bind, bindFrom }: Settings): Promise<void> {
+  if (bindFrom === undefined) return;
+  const { checkBinds: check } = await import('./check-binds.js').catch(explainMissingBinary);
+  check(bind, bindFrom);
 }
 
 /** With this option (Node 22.14 on) USR1 stays blocked as it is at Node's start, and the order to reopen the logs would never arrive. */
@@ -96,11 +109,6 @@ async function master(command: Command, settings: Settings, deliver: typeof deli
 
 function statusOf(error: unknown): number {
   return error instanceof HoldfastError ? error.exitStatus : EXIT.failed;
-}
-
-function print(text: string): number {
-  process.stdout.write(text);
-  return EXIT.ok;
 }
 
 function version(): string {

@@ -10,8 +10,8 @@ export interface Daemon {
   readonly is: 'daemon';
   /** From now on the standard output and error are this descriptor's file, or /dev/null. Do it before you start processes. */
   detach(fd?: number): void;
-  /** The command that was typed returns 0. Detaches, if that was not done. */
-  ready(): void;
+  /** The command that was typed returns 0, and says this if there is something to say. Detaches, if that was not done. */
+  ready(warning?: string): void;
   /**
    * The command returns this status (1 in place of 0), and the reason if there is one, when this process has ended: end it. Nothing happens once
    * `ready` was said.
@@ -35,11 +35,11 @@ export function enter(given: string): Daemon {
   return {
     is: 'daemon',
     detach,
-    ready() {
+    ready(warning) {
       if (!waiting) return;
       waiting = false;
       if (attached) detach();
-      tell(fd, { exitStatus: 0 });
+      tell(fd, { exitStatus: 0, ...(warning === undefined ? {} : { reason: warning }) });
       socket.destroy();
     },
     failed(exitStatus, reason) {

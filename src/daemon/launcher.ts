@@ -24,7 +24,7 @@ export interface Launched {
   readonly is: 'launcher';
   /** 0 when the daemon is ready. */
   readonly exitStatus: number;
-  /** Why it is not, in its own words. */
+  /** Why it is not, in its own words; or what is wrong although it is. */
   readonly reason?: string;
 }
 

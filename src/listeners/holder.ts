@@ -2,10 +2,12 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
 import { endianness } from 'node:os';
 import { basename } from 'node:path';
-import { type Address, overlap, tcpAddress } from './address.js';
+import { type AbstractAddress, type Address, overlap, tcpAddress, type UnixAddress } from './address.js';
 import { isDraftOf } from './draft-name.js';
 
 const LISTENING = '0A';
+/** __SO_ACCEPTCON, a flag of /proc/net/unix. */
+const ACCEPTS = 0x10000;
 
 /** A process that holds a socket. */
 interface Holder {
@@ -32,6 +34,15 @@ export function boundNames(): ReadonlySet<string> | undefined {
 export function waitingAt(name: string): number {
   const UNACCEPTED = '0';
   return table('unix').filter((row) => unixName(row) === name && inodeOf(row) === UNACCEPTED).length;
+}
+
+/**
+ * Whether the sockets that were bound to this path listen, by what the kernel remembers of listen(2): then one that refuses was shut down. False where
+ * there is no such table, or nothing of this path in it.
+ */
+export function isShutDown(address: UnixAddress): boolean {
+  const own = table('unix').filter((row) => isNamed(row, address));
+  return own.length > 0 && own.every((row) => (Number.parseInt(row.trim().split(/\s+/)[3] ?? '', 16) & ACCEPTS) !== 0);
 }
 
 function holderPid(address: Address): number | undefined {
@@ -84,13 +95,13 @@ function hostBytes(hex: string): readonly number[] {
 }
 
 /** `Num: RefCount Protocol Flags Type St Inode Path`; a path may hold blanks, and an abstract one begins with @. */
-function unixInode(
-  row: string,
-  address: { readonly is: 'unix'; readonly path: string } | { readonly is: 'abstract'; readonly name: string },
-): readonly string[] {
+function unixInode(row: string, address: UnixAddress | AbstractAddress): readonly string[] {
+  return isNamed(row, address) ? [inodeOf(row)] : [];
+}
+
+function isNamed(row: string, address: UnixAddress | AbstractAddress): boolean {
   const name = unixName(row);
-  const found = address.is === 'abstract' ? name === `@${address.name}` : name === address.path || isDraftOf(name, address.path);
-  return found ? [inodeOf(row)] : [];
+  return address.is === 'abstract' ? name === `@${address.name}` : name === address.path || isDraftOf(name, address.path);
 }
 
 function inodeOf(row: string): string {

@@ -81,7 +81,13 @@ function parseUnix(text: string, rest: string): Bind {
 }
 
 function parseAbstract(text: string, name: string): Bind {
-  if (name === '') throw nonsense(text, 'the name of the abstract socket is missing');
+  const mark = name.indexOf('?');
+  if (mark === 0 || name === '') throw nonsense(text, 'the name of the abstract socket is missing');
+  if (mark > 0)
+    throw nonsense(
+      text,
+      `an abstract socket has no file, and so no mode, user or group: everybody on this machine may connect (leave ${name.slice(mark)} out)`,
+    );
   // One byte less than a path: the name begins with a NUL and needs none at its end.
   if (Buffer.byteLength(name) > NAME_LIMIT) throw nonsense(text, `an abstract socket's name has ${NAME_LIMIT} bytes at most`);
   return addresses({ is: 'abstract', name });

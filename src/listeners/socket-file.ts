@@ -2,11 +2,11 @@
 import { type BigIntStats, closeSync, lstatSync, readdirSync, renameSync, unlinkSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { setNonBlocking } from '../sys/descriptors.js';
-import { bind, connect, socket } from '../sys/sockets.js';
+import { bind, connect, datagramSocket, socket } from '../sys/sockets.js';
 import type { UnixAddress } from './address.js';
 import { codeOf, refusal } from './complaints.js';
 import { draftName, isDraftOf } from './draft-name.js';
-import { boundNames, holderOf } from './holder.js';
+import { boundNames, holderOf, isShutDown } from './holder.js';
 import type { SocketFile } from './listener.js';
 import { encodeName, familyOf } from './socket-name.js';
 import { give, ownerOf } from './socket-owner.js';
@@ -83,22 +83,39 @@ function refuseOccupied(address: UnixAddress, but?: SocketFile): void {
   const found = look(address.path);
   if (found === undefined || (but !== undefined && isFile(found, but))) return;
   if (!found.isSocket()) throw refusal(label, 'a file that is no socket stands there (move it away, or name another path)');
-  const state = tryConnect(address);
+  const state = stateOf(address);
   if (state === 'denied') throw refusal(label, "another user's socket stands there");
-  if (state === 'answered') throw refusal(label, holderOf(address));
+  if (state === 'alive') throw refusal(label, holderOf(address));
 }
 
-function tryConnect(address: UnixAddress): 'answered' | 'dead' | 'denied' {
-  const fd = socket(familyOf(address));
+/** One that somebody has bound and does not listen on, yet, refuses as a dead one does. One that was shut down never will, and may be replaced. */
+function stateOf(address: UnixAddress): 'alive' | 'dead' | 'denied' {
+  const answer = tryConnect(address, socket(familyOf(address)));
+  if (answer !== 'refused') return answer;
+  if (!isBound(address)) return 'dead';
+  // Asked again, for it may have begun to listen since.
+  return isShutDown(address) && tryConnect(address, socket(familyOf(address))) === 'refused' ? 'dead' : 'alive';
+}
+
+/**
+ * Whether a process, in whatever namespace, has a socket bound to what stands there, whether it listens or not: the kernel looks for that first, and
+ * then finds that datagrams are not for it. unix(7), EPROTOTYPE of connect(2)
+ */
+function isBound(address: UnixAddress): boolean {
+  return tryConnect(address, datagramSocket(familyOf(address))) === 'alive';
+}
+
+/** Closes the socket. */
+function tryConnect(address: UnixAddress, fd: number): 'alive' | 'denied' | 'refused' {
   try {
     setNonBlocking(fd);
     connect(fd, encodeName(address));
-    return 'answered';
+    return 'alive';
   } catch (error) {
     const code = codeOf(error);
     if (code === 'EACCES' || code === 'EPERM') return 'denied';
-    // A full queue (EAGAIN) and a datagram socket (EPROTOTYPE) are alive as well.
-    return code === 'ECONNREFUSED' || code === 'ENOENT' ? 'dead' : 'answered';
+    // A full queue (EAGAIN) and a socket of another type (EPROTOTYPE) are alive as well.
+    return code === 'ECONNREFUSED' || code === 'ENOENT' ? 'refused' : 'alive';
   } finally {
     closeSync(fd);
   }

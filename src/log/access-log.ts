@@ -19,6 +19,7 @@ export class AccessLog {
   readonly #log: Log;
   /** None as long as the file cannot be opened. */
   #sink: Sink | undefined;
+  #trouble: string | undefined;
   #batch = '';
   #lines = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -28,6 +29,11 @@ export class AccessLog {
     this.#file = file;
     this.#log = log;
     this.#open();
+  }
+
+  /** Why there is none, if there is none. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   /** One line, without its newline. Never throws. */
@@ -65,12 +71,14 @@ export class AccessLog {
 
   #open(): void {
     if (this.#file === undefined) return;
+    this.#trouble = undefined;
     try {
       this.#sink = new Sink(this.#file, FLAG);
       this.#sink.onLoss = (lines) => this.#log.warning(null, `${lines} lines of the access log were lost: nothing could be written`);
       this.#sink.onTrouble = (why) => this.#log.warning(null, why);
     } catch (error) {
-      this.#log.warning(null, `${messageOf(error)}; there is no access log of this worker until USR1 finds it`);
+      this.#trouble = `${messageOf(error)}; there is no access log of this worker until USR1 finds it`;
+      this.#log.warning(null, this.#trouble);
     }
   }
 }

@@ -1,6 +1,6 @@
 /** The one line on stderr by which a command fails (any role). */
 import { isatty } from 'node:tty';
-import { messageOf } from '../errors.js';
+import { HoldfastError, messageOf } from '../errors.js';
 import type { Log } from './log.js';
 import { say } from './stderr.js';
 
@@ -11,8 +11,8 @@ const STDERR = 2;
  * The stack goes only into a debug log. Never throws.
  */
 export function complain(error: unknown, log?: Log): void {
-  const message = messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
-  if (log?.hasStreams !== true) say(`holdfast: ${message}\n`);
+  const message = error instanceof HoldfastError ? error.message : messageOf(error).replaceAll(/\s*\n\s*/g, ' ');
+  if (log?.hasStreams !== true) say(`holdfast: ${message}`);
   if (log === undefined) return;
   if (!(log.terminal && isatty(STDERR))) log.critical(null, message);
   if (log.debugs && error instanceof Error && error.stack !== undefined) log.debug(null, error.stack);

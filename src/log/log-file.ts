@@ -8,14 +8,14 @@ import { reasonOf } from './reason.js';
 const FLAGS = constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NONBLOCK | constants.O_NOCTTY;
 const MODE = 0o640;
 
-const PLAIN: Readonly<Record<string, string>> = {
-  ENOENT: 'its directory does not exist',
-  ENOTDIR: 'what should be its directory is none',
-  EACCES: 'permission denied',
-  EISDIR: 'it is a directory',
-  ENXIO: 'it is a FIFO that nobody reads, or a socket',
-  ELOOP: 'it has become a link',
-};
+const PLAIN: ReadonlyMap<string | undefined, string> = new Map([
+  ['ENOENT', 'its directory does not exist'],
+  ['ENOTDIR', 'what should be its directory is none'],
+  ['EACCES', 'permission denied'],
+  ['EISDIR', 'it is a directory'],
+  ['ENXIO', 'it is a FIFO that nobody reads, or a socket'],
+  ['ELOOP', 'it has become a link'],
+]);
 
 /** Who opens the file. */
 export interface Opener {
@@ -32,16 +32,24 @@ export function openLogFile(path: string, flag = '--log-file', { uid, open }: Op
   try {
     if (isDescriptor(path)) return open(path, FLAGS, MODE, true);
     const { name, asked } = behindLinks(path, uid);
-    return unplanted(open(name, FLAGS | constants.O_NOFOLLOW, MODE, asked), dirname(name), uid);
+    const fd = open(name, FLAGS | constants.O_NOFOLLOW, MODE, asked);
+    return closedUnless(fd, () => refusePlanted(fd, dirname(name), uid));
   } catch (cause) {
-    throw new HoldfastError(`cannot open the log file ${path}: ${reason(cause as NodeJS.ErrnoException)} (see ${flag})`, EXIT.failed, {
-      cause,
-    });
+    throw new HoldfastError(
+      `cannot open the log file ${path}: ${reason(cause as NodeJS.ErrnoException, path)} (see ${flag})`,
+      EXIT.failed,
+      {
+        cause,
+      },
+    );
   }
 }
 
-function reason(error: NodeJS.ErrnoException): string {
-  return PLAIN[error.code ?? ''] ?? reasonOf(error);
+function reason(error: NodeJS.ErrnoException, path: string): string {
+  // Root did not follow it for somebody else: it never was anything but a link.
+  if (error.code === 'ELOOP' && isDescriptor(path))
+    return 'the workers may not open what it leads to (use - and a pipe behind the command)';
+  return PLAIN.get(error.code) ?? reasonOf(error);
 }
 
 /** Links that open what they lead to without a name, like `>(command)` of a shell. proc(5). */
@@ -72,13 +80,23 @@ function behindLinks(path: string, uid: number): { readonly name: string; readon
  * Nor is it a file that anybody could have put there to read the log, or a second name of one that only we may write. The kernel's guards against
  * these, protected_regular, protected_fifos and protected_hardlinks, are off in places, too.
  */
-function unplanted(fd: number, directory: string, uid: number): number {
+function refusePlanted(fd: number, directory: string, uid: number): void {
   const place = statSync(directory);
   const stat = fstatSync(fd);
   const everybodys = (place.mode & 0o002) !== 0;
   const others = ![0, uid, place.uid].includes(stat.uid);
-  if (!everybodys || (!others && stat.nlink <= 1)) return fd;
-  closeSync(fd);
+  if (!everybodys || (!others && stat.nlink <= 1)) return;
   const what = others ? `belongs to uid ${stat.uid}` : 'has a second name somewhere';
   throw new Error(`it ${what}, and in ${directory} everybody may write`);
+}
+
+/** Whatever throws, the directory's end included: the file is not left open. */
+function closedUnless(fd: number, check: () => void): number {
+  try {
+    check();
+    return fd;
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
 }

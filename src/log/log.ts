@@ -39,7 +39,7 @@ export function openLog({ file, level, syslog: settings, role, gen, pid, name, o
   const terminal = file === '-' && isatty(1);
   const log = new Log({ sink, syslog, level, terminal, text: terminal ? textOf() : undefined }, { role, gen, pid, name });
   sink.onLoss = (lines) => log.warning(null, `${lines} lines of the log were lost: nothing could be written`);
-  sink.onTrouble = (why) => say(`holdfast: ${why}\n`);
+  sink.onTrouble = (why) => say(`holdfast: ${why}`);
   if (syslog !== undefined) syslog.onTrouble = (why) => log.warning(null, why);
   return log;
 }
@@ -71,6 +71,11 @@ export class Log {
   /** Whether the standard streams end in its file. */
   get hasStreams(): boolean {
     return this.#target.sink.followed;
+  }
+
+  /** Why its file takes nothing just now: there where the standard error is the same file, somebody else has to say it. */
+  get trouble(): string | undefined {
+    return this.#target.sink.trouble;
   }
 
   /** Whether debug lines, and so stack traces, are wanted. */
@@ -159,7 +164,7 @@ export class Log {
   #write(level: LogLevel, event: Event | null, msg: string, fields: Fields | undefined): void {
     if (LEVELS[level] < LEVELS[this.#target.level]) return;
     const failure = this.prepare();
-    if (failure !== undefined) return say(`holdfast: ${msg} (not in the log: ${failure})\n`);
+    if (failure !== undefined) return say(`holdfast: ${msg} (not in the log: ${failure})`);
     this.#writer?.[level](event === null ? { ...fields } : { event, ...fields }, msg);
   }
 }

@@ -6,7 +6,7 @@ import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from '
 import { messageOf } from '../errors.js';
 import { type Opener, openLogFile } from './log-file.js';
 import { reasonOf } from './reason.js';
-import { streamOf } from './streams.js';
+import { STDOUT, streamOf } from './streams.js';
 
 /** What nobody takes is kept up to here, bytes, and lost from there on. */
 const MOST_UNSENT = 256 * 1024;
@@ -27,7 +27,7 @@ export class Sink {
   #isFile: boolean;
   #unsent = Buffer.alloc(0);
   #lost = 0;
-  #troubled = false;
+  #trouble: string | undefined;
   #retry: NodeJS.Timeout | undefined;
   #point: ((fd: number) => void) | undefined;
   /** Told how many lines were lost, once there is room again. */
@@ -47,6 +47,11 @@ export class Sink {
     this.#opener = opener;
     this.#fd = this.#stream === undefined ? openLogFile(file, flag, opener) : unblocked(this.#stream);
     this.#isFile = fstatSync(this.#fd).isFile();
+  }
+
+  /** Why nothing can be written to the file just now. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   get followed(): boolean {
@@ -118,7 +123,7 @@ export class Sink {
     } catch (error) {
       return this.#stopped(error as NodeJS.ErrnoException);
     }
-    this.#troubled = false;
+    this.#trouble = undefined;
     this.#ownUp();
     return undefined;
   }
@@ -138,15 +143,17 @@ export class Sink {
 
   #stopped(error: NodeJS.ErrnoException): string | undefined {
     if (error.code === 'EAGAIN') this.#sendLater();
-    else if (this.#path !== undefined) this.#fileStopped(this.#path, error);
+    // A reader who has gone is nobody's trouble.
+    else if (this.#isFile || this.#path !== undefined)
+      this.#fileStopped(this.#path ?? `the standard ${this.#stream === STDOUT ? 'output' : 'error'}`, error);
     return error.code;
   }
 
   #fileStopped(path: string, error: NodeJS.ErrnoException): void {
     this.#beginLine();
-    if (this.#troubled) return;
-    this.#troubled = true;
-    this.onTrouble(`cannot write ${path}: ${reasonOf(error)} (what is logged meanwhile is kept as far as memory for it reaches)`);
+    if (this.#trouble !== undefined) return;
+    this.#trouble = `cannot write ${path}: ${reasonOf(error)} (what is logged meanwhile is kept as far as memory for it reaches)`;
+    this.onTrouble(this.#trouble);
   }
 
   #sendLater(): void {

@@ -2,7 +2,13 @@
 
 export const INFO = 6;
 /** RFC 5424 6.2.1. */
-export const SEVERITIES: Readonly<Record<string, number>> = { debug: 7, info: INFO, warning: 4, error: 3, critical: 2 };
+export const SEVERITIES: ReadonlyMap<string, number> = new Map([
+  ['debug', 7],
+  ['info', INFO],
+  ['warning', 4],
+  ['error', 3],
+  ['critical', 2],
+]);
 
 /** Bytes. What rsyslog and journald take at least; RFC 3164 says 1024, which cuts a JSON line. */
 const LONGEST = 8_000;

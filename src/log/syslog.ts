@@ -40,7 +40,7 @@ export function openSyslog({ to, prefix, facility, access }: SyslogSettings, nam
 
 /** Of a line as pino writes it: its level stands first. */
 export function severityOf(line: string): number {
-  return SEVERITIES[/^\{"level":"(\w+)"/.exec(line)?.[1] ?? ''] ?? INFO;
+  return SEVERITIES.get(/^\{"level":"(\w+)"/.exec(line)?.[1] ?? '') ?? INFO;
 }
 
 function labelOf(to: SyslogSettings['to']): string {

@@ -1,6 +1,7 @@
 /** Coloured text in place of JSON (any role, on a terminal). */
 import { createRequire } from 'node:module';
 import type { prettyFactory } from 'pino-pretty';
+import { printable } from '../errors.js';
 
 interface PinoPretty {
   readonly prettyFactory: typeof prettyFactory;
@@ -13,6 +14,7 @@ interface Shown {
   readonly slot?: number;
   readonly pid?: number;
   readonly msg?: string;
+  readonly level?: number | string;
 }
 
 /** Makes a line of text of a line of JSON. Loaded here and now: it takes longer to load than pino itself, and only a terminal needs it. */
@@ -31,7 +33,9 @@ export function textOf(): (line: string) => string {
   });
 }
 
-function sentence({ role, gen, slot, pid, msg }: Shown): string {
+function sentence({ role, gen, slot, pid, msg = '', level }: Shown): string {
   const who = slot === undefined || role !== 'worker' ? role : `${role} ${slot}`;
-  return `${who} of gen ${gen} (${pid}): ${msg}`;
+  // A stack has lines of its own.
+  const text = level === 'debug' ? msg.split('\n').map(printable).join('\n') : printable(msg);
+  return `${who} of gen ${gen} (${pid}): ${text}`;
 }

@@ -21,14 +21,18 @@ export function openUdp(host: string, port: number): Carrier {
     const opened = createSocket(isIPv6(host) ? 'udp6' : 'udp4');
     ready = false;
     opened.unref();
-    opened.on('error', (error) => {
-      failure = { why: messageOf(error), at: performance.now() };
-      close();
-    });
-    opened.connect(port, host, () => {
-      ready = true;
+    opened.on('error', fail);
+    // A name that is not found comes here, and is no 'error'.
+    opened.connect(port, host, (error?: Error) => {
+      if (error === undefined) ready = true;
+      else fail(error);
     });
     return opened;
+  }
+
+  function fail(error: Error): void {
+    failure = { why: messageOf(error), at: performance.now() };
+    close();
   }
 
   function close(): void {

@@ -29,8 +29,15 @@ function typed(): readonly [string, ...string[]] {
   return [process.argv0, ...process.execArgv, ...process.argv.slice(1)];
 }
 
-/** getcwd(3) fails in a directory that was removed. */
 function physicalDirectory(): string {
+  const directory = workingDirectory();
+  // In the place of bytes that are no UTF-8; a directory of that name is another one, or none.
+  if (!directory.includes('\ufffd')) return directory;
+  throw new HoldfastError(`cannot start here: the name of ${directory} is not UTF-8 (rename it)`);
+}
+
+/** getcwd(3) fails in a directory that was removed. */
+function workingDirectory(): string {
   try {
     return process.cwd();
   } catch (cause) {
@@ -51,7 +58,15 @@ function throughLogical(argv: readonly [string, ...string[]], physical: string, 
 function logicalDirectory(physical: string): string {
   const logical = process.env['PWD'];
   if (logical === undefined || !logical.startsWith('/')) return physical;
-  const here = statSync('.');
-  const there = statSync(logical, { throwIfNoEntry: false });
-  return there !== undefined && there.ino === here.ino && there.dev === here.dev ? logical : physical;
+  return isHere(logical) ? logical : physical;
+}
+
+/** False in a directory that this user may not enter, as after `sudo -u shop` in /root: who needs to be there will say so. */
+function isHere(directory: string): boolean {
+  try {
+    const [here, there] = [statSync('.'), statSync(directory)];
+    return there.ino === here.ino && there.dev === here.dev;
+  } catch {
+    return false;
+  }
 }

@@ -1,5 +1,5 @@
 /** The end of a master (master): it lets go of what it has, says why it leaves, and is heard. */
-import { messageOf } from '../errors.js';
+import { HoldfastError, messageOf } from '../errors.js';
 import { complain } from '../log/complain.js';
 import type { Generation } from './generation.js';
 
@@ -33,5 +33,5 @@ async function tidyUp({ listeners, pidfile, log }: Generation): Promise<void> {
 /** To whoever waits for it: the command that started this daemon, or the standard error. */
 function explain({ origin, log }: Generation, { status, reason }: Departure): void {
   origin.launcher?.failed(status, reason ?? 'cannot start: the master was told to stop before it was ready');
-  if (reason !== undefined) complain(new Error(reason), log);
+  if (reason !== undefined) complain(new HoldfastError(reason), log);
 }

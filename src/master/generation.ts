@@ -130,6 +130,6 @@ export class Generation {
     });
     // It takes longer than to load a small app, and nobody waits for it any more.
     if (this.predecessor !== undefined) this.origin.warn();
-    this.origin.launcher?.ready();
+    this.origin.launcher?.ready(this.log.trouble);
   }
 }

@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { createLease, createSuccession } from '../channel/lease.js';
 import type { Daemon } from '../daemon/index.js';
-import { EXIT, HoldfastError } from '../errors.js';
+import { EXIT, HoldfastError, printable } from '../errors.js';
 import { checkAccessLog } from '../log/access-log.js';
 import { type Log, openLog } from '../log/log.js';
 import type { Opener } from '../log/log-file.js';
@@ -54,7 +54,7 @@ export async function startMaster(
   if (settings.daemon) log.follow(pointStreamsAt);
   const missing = missingOn();
   if (missing !== undefined) log.warning(null, missing);
-  process.title = `holdfast: master [${name}] gen ${generation}`;
+  process.title = `holdfast: master [${printable(name)}] gen ${generation}`;
   return new Promise((departed) => {
     let master: Master | undefined;
     const keeper = linkToKeeper(before?.keeper ?? numberIn(handed.HOLDFAST_KEEPER), () => master?.keeperLost());

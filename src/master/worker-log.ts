@@ -28,6 +28,7 @@ export class WorkerLog {
 
   ready(worker: WorkerProcess): void {
     this.#log.info('worker.ready', `worker ${worker.slot} is ready`, about(worker));
+    for (const trouble of worker.troubles) this.#log.warning(null, `worker ${worker.slot} says: ${trouble}`, about(worker));
   }
 
   /** One line a minute: it may be so for every worker, for ever. */

@@ -38,6 +38,7 @@ export class WorkerProcess {
   #heardAt = monotonic();
   #deadline: number;
   #drainLimit = 0;
+  #troubles: readonly string[] = [];
   #serves: readonly number[] | undefined;
   /** The last that it said of itself; what it lived through is no cause. */
   #words: WorkerFailure | undefined;
@@ -107,6 +108,11 @@ export class WorkerProcess {
     return this.#drainLimit;
   }
 
+  /** What is wrong with it, by its own word when it was ready. */
+  get troubles(): readonly string[] {
+    return this.#troubles;
+  }
+
   /** Whether it accepts, or was told to. */
   get serves(): boolean {
     return this.#serves !== undefined && (this.#state === 'ready' || this.#state === 'accepting');
@@ -170,6 +176,7 @@ export class WorkerProcess {
         // Once: whoever takes a worker over later could otherwise have its master wait for it for ever.
         if (this.#state !== 'booting') return;
         this.#drainLimit = message.drainLimit;
+        if (Array.isArray(message.troubles)) this.#troubles = textsOf(message.troubles);
         this.#state = 'ready';
         this.#readyAt = this.#heardAt;
         this.#listener.ready(this);
@@ -243,6 +250,11 @@ export class WorkerProcess {
       ...(this.#abort?.ordered === true ? { stuck: this.#abort.stack } : {}),
     });
   }
+}
+
+/** A worker that was taken over may send anything: there are no more than two logs. */
+function textsOf(troubles: readonly unknown[]): string[] {
+  return troubles.slice(0, 2).filter((each) => typeof each === 'string');
 }
 
 /** False where the kernel refuses; then the worker has to see to it itself. Our copy of its guard is closed. */

@@ -3,12 +3,13 @@
  */
 import { linkSync, renameSync, rmSync } from 'node:fs';
 import { HoldfastError } from '../errors.js';
-import { codeOf, complaining, runningMaster } from './complaints.js';
+import { codeOf, complaining, lockedElsewhere, runningMaster } from './complaints.js';
 import { type Draft, discard, draftMeanwhile, type Held, removeIfIs } from './draft.js';
 import { type Grip, glanceWithin, lockWithin } from './grip.js';
-import { examine, forget, isAt, type Sighting } from './lookup.js';
+import { examine, forget, isAt, type LiveFile, type Sighting } from './lookup.js';
 import { candidateOf, retireeOf } from './places.js';
 import { inSection, type Patience } from './section.js';
+import { isElsewhere } from './strangers.js';
 
 /** Writes a file for this process and has it put into place. */
 export async function publish(path: string, patience: Patience, put: (path: string, file: Draft) => void): Promise<Held> {
@@ -76,7 +77,7 @@ function survey<T>(path: string, grip: Grip, act: (own: Place, companions: reado
     if (twin !== undefined) return { file, sighting: twin.sighting };
     const place = { file, sighting: examine(file, grip) };
     seen.push(place);
-    if (place.sighting.state === 'alive') throw runningMaster(file, path, place.sighting.pid);
+    if (place.sighting.state === 'alive') throw running(file, path, place.sighting);
     return place;
   };
   try {
@@ -84,6 +85,11 @@ function survey<T>(path: string, grip: Grip, act: (own: Place, companions: reado
   } finally {
     for (const { sighting } of seen) forget(sighting);
   }
+}
+
+function running(file: string, path: string, sighting: LiveFile): HoldfastError {
+  const { pid } = sighting;
+  return pid !== undefined && isElsewhere(sighting, pid) ? lockedElsewhere(file, pid) : runningMaster(file, path, pid);
 }
 
 /** False when the place was taken since it was looked at. The draft's temporary name is gone afterwards. */

@@ -14,6 +14,7 @@ const REASONS: Readonly<Record<string, (directory: string) => string>> = {
   EROFS: (directory) => `${directory} is on a read-only file system (${CHOOSE})`,
   ENOSPC: (directory) => `no space left on the file system of ${directory} (free some, or ${CHOOSE})`,
   EDQUOT: (directory) => `the disk quota in ${directory} is used up (free some, or ${CHOOSE})`,
+  EFBIG: () => 'no file may grow (raise ulimit -f)',
   EISDIR: () => `it is a directory (${CHOOSE})`,
   ENAMETOOLONG: () => `the name is too long (${CHOOSE})`,
   ELOOP: (directory) => `too many symbolic links in ${directory} (${CHOOSE})`,
@@ -68,4 +69,12 @@ export function runningMaster(file: string, path: string, pid: number | undefine
   if (pid === undefined) return new HoldfastError(`cannot start: ${file} is locked by a running process (fuser ${file} names it)`);
   const hint = file === path ? `kill -USR2 ${pid} upgrades it` : `kill -TERM ${pid} ends it`;
   return new HoldfastError(`cannot start: ${file} names a running master (pid ${pid}); ${hint}`);
+}
+
+/** The same, by somebody outside this PID namespace; a master in another container has as good a right to it as we. */
+export function lockedElsewhere(file: string, named: number): HoldfastError {
+  const what = `${file} is locked, and not by the pid ${named} that it names, nor by any process that can be seen from here`;
+  return new HoldfastError(
+    `cannot start: ${what} (do containers share it? fuser ${file} on the host names who has it: end that, or ${CHOOSE})`,
+  );
 }

@@ -2,7 +2,7 @@
  * Whose a lock on a pidfile is; runs in any process. flock(2) takes any open file, so everybody who may read a dead master's pidfile can lock it,
  * for good, and would keep the next one from starting.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { codeOf } from './complaints.js';
 
 const ROOT = 0;
@@ -44,6 +44,31 @@ export function isStrangers({ dev, ino, uid }: Stat, named: number): boolean {
     return found.length > 0 && found.every((pid) => pid !== named && (isGone(pid) || ![ROOT, Number(uid)].includes(userOf(pid))));
   } catch {
     return false;
+  }
+}
+
+/**
+ * Whether a lock is held from where this process cannot see: /proc/locks has nobody, and the process that the file names is not here, or has not got the file
+ * open. Another container that has the file's directory, or the machine around this one. False where nobody can say. pid_namespaces(7)
+ */
+export function isElsewhere({ dev, ino }: Pick<Stat, 'dev' | 'ino'>, named: number): boolean {
+  try {
+    if (holders(readFileSync('/proc/locks', 'latin1'), dev, ino).length > 0) return false;
+    return isGone(named) || hasOpen(named, dev, ino) === false;
+  } catch {
+    return false;
+  }
+}
+
+/** Undefined for a process that does not let itself be looked at. */
+function hasOpen(pid: number, dev: bigint, ino: bigint): boolean | undefined {
+  try {
+    return readdirSync(`/proc/${pid}/fd`).some((fd) => {
+      const stat = statSync(`/proc/${pid}/fd/${fd}`, { bigint: true, throwIfNoEntry: false });
+      return stat?.dev === dev && stat.ino === ino;
+    });
+  } catch {
+    return undefined;
   }
 }
 

@@ -1,22 +1,33 @@
 /** A file that root opens for somebody who is to write it too (master): what that user's own rights do not give, no trick with links gives either. */
-import { closeSync, constants, fchownSync, fstatSync, openSync, type Stats } from 'node:fs';
+import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { withFileRightsOf } from '../sys/rights.js';
 import { codeOf } from './errno.js';
 import type { Identity } from './identity.js';
-import { changeable } from './paths.js';
+import { changeable, shutTo } from './paths.js';
+
+const DENIED = -1;
 
 /**
  * Opens as open(2) would for that user. Where it may not, root does it and gives the file to the user, but only in a directory that is root's
- * alone all the way: anywhere else the name may have become a link to what the user must not write.
+ * alone all the way: anywhere else the name may have become a link to what the user must not write. And only in one that the user may enter: it is to
+ * open the file again, when that has been renamed.
  *
  * @param asked false when the user itself, by a link, has chosen this path: then root does not help
  * @throws Error with the system's `code`, or with a sentence that says why root does not help
  */
 export function openAs(identity: Identity, path: string, flags: number, mode: number, asked = true): number {
-  const own = withFileRightsOf(identity.uid, identity.gid, () => openAllowed(identity, path, flags, mode));
+  const fd = openFor(identity, path, flags, mode, asked);
+  return checked(fd, () => refuseUnlessAgain(identity, path, flags, fd));
+}
+
+function openFor(identity: Identity, path: string, flags: number, mode: number, asked: boolean): number {
+  const own = withFileRightsOf(identity, () => openAllowed(path, flags, mode));
   if (own !== undefined) return own;
   if (!asked) throw new Error(`${identity.label} may not write ${path}, where a link of its own leads`);
+  const shut = withFileRightsOf(identity, () => shutTo(path));
+  if (shut !== undefined)
+    throw new Error(`${identity.label} may not enter ${shut}, and has to open it there, too; chmod o+x ${shut}, or name another file`);
   const other = changeable(dirname(path), identity.groups);
   if (other !== undefined)
     throw new Error(`${identity.label} may not write it, and root writes nothing below ${other.path}: that ${other.why}`);
@@ -25,22 +36,25 @@ export function openAs(identity: Identity, path: string, flags: number, mode: nu
 }
 
 /** Undefined when it may not. */
-function openAllowed(identity: Identity, path: string, flags: number, mode: number): number | undefined {
+function openAllowed(path: string, flags: number, mode: number): number | undefined {
   try {
-    const fd = openSync(path, flags, mode);
-    if (mayWrite(fstatSync(fd), identity)) return fd;
-    // By a group of root's, which is not the user's.
-    closeSync(fd);
-    return undefined;
+    return openSync(path, flags, mode);
   } catch (error) {
     if (codeOf(error) === 'EACCES' || codeOf(error) === 'EPERM') return undefined;
     throw error;
   }
 }
 
-function mayWrite({ uid, gid, mode }: Stats, identity: Identity): boolean {
-  if (identity.uid === 0 || uid === identity.uid) return true;
-  return (mode & (identity.groups.includes(gid) ? 0o020 : 0o002)) !== 0;
+/** Who has it by now may be shut out by its mode: a umask that takes the owner's rights, or what root had there. A FIFO's reader may have left. */
+function refuseUnlessAgain(identity: Identity, path: string, flags: number, fd: number): void {
+  const stat = fstatSync(fd);
+  if (!stat.isFile()) return;
+  const again = withFileRightsOf(identity, () => openAllowed(path, flags & ~constants.O_CREAT, 0) ?? DENIED);
+  if (again === DENIED) {
+    const bits = (stat.mode & 0o777).toString(8).padStart(4, '0');
+    throw new Error(`${identity.label} may not open it a second time, for its mode is ${bits}; chmod u+rw ${path}`);
+  }
+  if (again !== undefined) closeSync(again);
 }
 
 function give(fd: number, { uid, gid, label }: Identity): void {

@@ -28,6 +28,11 @@ export function closedTo(path: string): string | undefined {
   return wayTo(dirname(path)).find((directory) => !mayEnter(directory));
 }
 
+/** The same with the rights that this thread has for files. */
+export function shutTo(path: string): string | undefined {
+  return wayTo(dirname(path)).find((directory) => !mayPass(directory));
+}
+
 function openTo(stat: Stats, groups: readonly number[] | undefined): string | undefined {
   if (stat.uid !== 0) return `belongs to uid ${stat.uid}`;
   // The mode of a link says nothing; who may replace it is its directory's affair. So is it with what stands in a sticky one.
@@ -54,6 +59,16 @@ function physical(path: string): string {
 function mayEnter(directory: string): boolean {
   try {
     accessSync(directory, constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** By going one step further: access(2) asks for the real user. path_resolution(7). */
+function mayPass(directory: string): boolean {
+  try {
+    lstatSync(`${directory}/.`);
     return true;
   } catch {
     return false;

@@ -5,6 +5,7 @@ import {
   count,
   filled,
   type LogLevel,
+  label,
   level,
   on,
   type Parse,
@@ -85,7 +86,7 @@ export const CATALOGUE = {
     short: 'n',
     type: 'NAME',
     sentence: "Name in the process title and the log; the app's file name if not given.",
-    parse: filled,
+    parse: label,
   } satisfies Option<string>,
   timeout: {
     flag: 'timeout',

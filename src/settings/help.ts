@@ -14,6 +14,13 @@ const SIGNALS = `Signals to the master:
   USR1        reopen the log files
 `;
 
+const ENVIRONMENT = `Environment:
+  HOLDFAST_CMD_ARGS  options, quoted as for a shell; the command line goes
+                     before them, and they go before what follows
+  PORT               the port of 0.0.0.0, where no --bind is given
+  WEB_CONCURRENCY    the number of workers, where no --workers is given
+`;
+
 const EXAMPLE = `Example:
   holdfast -b 0.0.0.0:8000 -w 4 -p /run/shop.pid ./server.js
   kill -USR2 $(cat /run/shop.pid)
@@ -25,7 +32,7 @@ export function helpText(): string {
   const about = paragraph(
     'APP is a module, MODULE or MODULE#EXPORT: a file or a package that exports a request handler or a server that does not listen yet.',
   );
-  return `Usage: holdfast [OPTIONS] APP\n\n${about}\n\nOptions:\n${rows.join('\n')}\n\n${SIGNALS}\n${EXAMPLE}`;
+  return `Usage: holdfast [OPTIONS] APP\n\n${about}\n\nOptions:\n${rows.join('\n')}\n\n${SIGNALS}\n${ENVIRONMENT}\n${EXAMPLE}`;
 }
 
 /** What counts when the option is not given, the first that is there. */

@@ -8,8 +8,17 @@ const BEFORE = `# Settings
 
     holdfast [OPTIONS] APP
 
-What is not given on the command line comes from the environment variable that stands under *default*, then from the default itself.
+What is not given on the command line comes from \`HOLDFAST_CMD_ARGS\`, then from the environment variable that stands under *default*, then from the default itself.
 Of an option that is given twice the last one counts, but for \`--bind\`, where each adds an address. Times are in seconds.
+
+\`HOLDFAST_CMD_ARGS\` has options as you would type them, taken apart as by a shell that expands nothing (quotes and backslashes): what is the same on each machine,
+in a unit or an image, while the command line stays short.
+
+    HOLDFAST_CMD_ARGS='--workers 4 --name "my shop"' holdfast ./server.js
+
+An option of the command line takes the place of what the variable says about it: \`-b\` does not add to its addresses. A switch that stands there cannot be switched off
+(but \`--initgroups\` and \`--no-initgroups\` overrule each other). The app is named on the command line alone. An upgrade reads the variable again as it was at the first start, for a process
+keeps its environment. Your app sees it, and a Holdfast that your app starts would heed it.
 
 | option | default | meaning |
 |---|---|---|

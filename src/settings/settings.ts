@@ -1,6 +1,6 @@
 /** From a command line and an environment to settings. */
 import type { AccessFormat } from './access-format.js';
-import { type Arguments, takeApart, usage } from './arguments.js';
+import { type Arguments, CMD_ARGS, takeApart, usage } from './arguments.js';
 import { CATALOGUE, type LogLevel, type Option, type OptionName } from './catalogue.js';
 import type { SyslogSettings } from './syslog.js';
 import type { UpgradeMode } from './values.js';
@@ -9,6 +9,8 @@ import type { UpgradeMode } from './values.js';
 export interface Settings {
   readonly app: string;
   readonly bind: readonly string[];
+  /** The variable that they stand in, if they do: what is wrong with them is found out later. */
+  readonly bindFrom?: string;
   readonly workers: number;
   readonly pid?: string;
   readonly daemon: boolean;
@@ -57,7 +59,7 @@ type Defaulted = { [Name in OptionName]: (typeof CATALOGUE)[Name] extends { init
  * @param argv what follows the program's own name
  */
 export function readSettings(argv: readonly string[], env: Environment): Request {
-  const { question, apps, given } = takeApart(argv);
+  const { question, apps, given } = takeApart(argv, env[CMD_ARGS]);
   if (question !== undefined) return { kind: question };
   const texts = new Texts(given, env);
   const settings: Settings = {
@@ -82,6 +84,7 @@ export function readSettings(argv: readonly string[], env: Environment): Request
     logFile: texts.last('logFile'),
     captureOutput: given.has('captureOutput'),
     accessLogformat: texts.last('accessLogformat'),
+    ...bindFrom(given),
     ...texts.ifGiven('accessLogfile'),
     ...syslog(texts, given),
     ...texts.ifGiven('pid'),
@@ -95,6 +98,11 @@ export function readSettings(argv: readonly string[], env: Environment): Request
     app: onlyApp(apps),
   };
   return { kind: 'run', settings };
+}
+
+function bindFrom(given: Arguments['given']): { readonly bindFrom?: string } {
+  const from = given.get('bind')?.at(-1)?.from;
+  return from === undefined ? {} : { bindFrom: from };
 }
 
 /** What is said about syslog is looked at whether it is asked for or not. */
@@ -144,7 +152,8 @@ class Texts {
 }
 
 function onlyApp([app, second]: readonly string[]): string {
-  if (app === undefined || app === '') throw usage('no app given (holdfast [OPTIONS] APP, for example: holdfast -w 2 ./server.js)');
+  if (app === undefined || app === '' || app.startsWith('#'))
+    throw usage('no app given (holdfast [OPTIONS] APP, for example: holdfast -w 2 ./server.js)');
   if (second !== undefined) throw usage(`one app only, but there are ${app} and ${second} (does an option before them take no value?)`);
   return app;
 }

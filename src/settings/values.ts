@@ -17,6 +17,7 @@ const MOST_SECONDS = 1_000_000;
 const MOST_WORKERS = 4096;
 const MOST = 2 ** 31 - 1;
 const MOST_PORT = 65_535;
+const MOST_LETTERS = 255;
 
 /** A switch that was given. */
 export const on: Parse<true> = () => true;
@@ -26,8 +27,16 @@ export const filled: Parse<string> = (text, as) => {
   return text;
 };
 
+/** It stands in each line of the log. */
+export const label: Parse<string> = (text, as) => {
+  if (filled(text, as).length <= MOST_LETTERS) return text;
+  throw unusable(as, `it has ${text.length} characters, and ${MOST_LETTERS} are the most`);
+};
+
 export const urlPath: Parse<string> = (text, as) => {
   if (!text.startsWith('/')) throw unusable(as, 'a path of the app begins with / (--probe /health)');
+  // RFC 3986 3.3: what is not plain ASCII is encoded.
+  if (/[^\x21-\x7e]/.test(text)) throw unusable(as, 'a blank is written %20 in a path, and what is no plain ASCII as %C3%BC');
   return text;
 };
 

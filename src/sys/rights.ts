@@ -6,7 +6,22 @@ const c = {
   capset: declare('int capset(uint8_t *header, const uint8_t *data)'),
   setfsuid: declare('int setfsuid(uint32_t uid)'),
   setfsgid: declare('int setfsgid(uint32_t gid)'),
+  // The one of libc changes all threads.
+  setgroups: declare('long syscall(long number, size_t count, const uint32_t *groups)'),
 };
+
+/** SYS_setgroups of <sys/syscall.h>. */
+const SETGROUPS: ReadonlyMap<string, number> = new Map([
+  ['x64', 116],
+  ['arm64', 159],
+]);
+
+export interface FileRights {
+  readonly uid: number;
+  readonly gid: number;
+  /** The supplementary ones. */
+  readonly groups: readonly number[];
+}
 
 /** _LINUX_CAPABILITY_VERSION_3: two sets of three words, effective, permitted and inheritable. */
 const CAPABILITY_VERSION = 0x20080522;
@@ -28,11 +43,14 @@ export function clearInheritable(): void {
 }
 
 /**
- * Runs `act` with the rights of a user and a group as far as files go; this thread alone, so do no asynchronous work in it. The supplementary
- * groups stay what they are. setfsuid(2). Undefined where that cannot be done: not on Linux, or not root.
+ * Runs `act` with the rights of somebody as far as files go; this thread alone, so do no asynchronous work in it. setfsuid(2), credentials(7).
+ * Undefined where that cannot be done: not on Linux, or not root.
  */
-export function withFileRightsOf<T>(uid: number, gid: number, act: () => T): T | undefined {
-  if (process.platform !== 'linux') return undefined;
+export function withFileRightsOf<T>({ uid, gid, groups }: FileRights, act: () => T): T | undefined {
+  const call = SETGROUPS.get(process.arch);
+  if (process.platform !== 'linux' || call === undefined) return undefined;
+  const own = process.getgroups?.() ?? [];
+  if (c.setgroups(call, groups.length, groups) !== 0) return undefined;
   // Neither says whether it worked; the next call says what is in force.
   const group = c.setfsgid(gid);
   const user = c.setfsuid(uid);
@@ -42,5 +60,6 @@ export function withFileRightsOf<T>(uid: number, gid: number, act: () => T): T |
   } finally {
     c.setfsuid(user);
     c.setfsgid(group);
+    check(c.setgroups(call, own.length, own), 'setgroups');
   }
 }

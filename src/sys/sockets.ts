@@ -28,6 +28,7 @@ export const C =
         IPV6_V6ONLY: 26,
       };
 const SOCK_STREAM = 1;
+const SOCK_DGRAM = 2;
 const IPPROTO_IPV6 = 41;
 
 const c = {
@@ -44,7 +45,16 @@ const c = {
 
 /** A new stream socket, close-on-exec. socket(2). */
 export function socket(family: number): number {
-  const fd = check(c.socket(family, SOCK_STREAM, 0), 'socket');
+  return socketOf(family, SOCK_STREAM);
+}
+
+/** A new socket for datagrams, close-on-exec. socket(2). */
+export function datagramSocket(family: number): number {
+  return socketOf(family, SOCK_DGRAM);
+}
+
+function socketOf(family: number, type: number): number {
+  const fd = check(c.socket(family, type, 0), 'socket');
   setCloseOnExec(fd);
   return fd;
 }

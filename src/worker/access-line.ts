@@ -85,19 +85,20 @@ function atomOf({ atom, name = '' }: Exclude<Piece, string>, { pid }: Who): Atom
 }
 
 /** Those of CGI (RFC 3875) that are about a request; every other one is the process's, and read once. */
-const OF_REQUEST: Readonly<Record<string, Atom>> = {
-  REMOTE_ADDR: ({ address }) => address ?? DASH,
-  REQUEST_METHOD: ({ method }) => method ?? DASH,
-  RAW_URI: ({ url }) => escaped(url ?? DASH),
-  PATH_INFO: ({ url }) => escaped(split(url)[0]),
-  QUERY_STRING: ({ url }) => escaped(split(url)[1]),
-  SERVER_PROTOCOL: ({ request }) => (request === undefined ? DASH : `HTTP/${request.httpVersion}`),
-};
+const OF_REQUEST: ReadonlyMap<string, Atom> = new Map<string, Atom>([
+  ['REMOTE_ADDR', ({ address }) => address ?? DASH],
+  ['REQUEST_METHOD', ({ method }) => method ?? DASH],
+  ['RAW_URI', ({ url }) => escaped(url ?? DASH)],
+  ['PATH_INFO', ({ url }) => escaped(split(url)[0])],
+  ['QUERY_STRING', ({ url }) => escaped(split(url)[1])],
+  ['SERVER_PROTOCOL', ({ request }) => (request === undefined ? DASH : `HTTP/${request.httpVersion}`)],
+]);
 
 function variableOf(name: string): Atom | string {
   if (name.startsWith('HTTP_')) {
     const header = name.slice('HTTP_'.length).toLowerCase().replaceAll('_', '-');
     return ({ request }) => escaped(headerOf(request, header) ?? DASH);
   }
-  return OF_REQUEST[name] ?? escaped(process.env[name] ?? DASH);
+  const variable = Object.hasOwn(process.env, name) ? process.env[name] : undefined;
+  return OF_REQUEST.get(name) ?? escaped(variable ?? DASH);
 }

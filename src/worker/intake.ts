@@ -8,7 +8,11 @@ type Emit = (event: string | symbol, ...args: unknown[]) => boolean;
 
 const REQUESTS: readonly unknown[] = ['request', 'checkContinue', 'checkExpectation'];
 /** After these Node does something to the socket that what came before must not wait for: index of the socket among the arguments. */
-const LAST_WORDS: Readonly<Record<string, number>> = { upgrade: 1, connect: 1, clientError: 1 };
+const LAST_WORDS: ReadonlyMap<string | symbol, number> = new Map([
+  ['upgrade', 1],
+  ['connect', 1],
+  ['clientError', 1],
+]);
 
 export class Intake {
   readonly #queues = new WeakMap<Connection, RequestQueue>();
@@ -43,7 +47,7 @@ export class Intake {
       queue.receive(response, pass);
       return true;
     }
-    const at = typeof event === 'string' ? LAST_WORDS[event] : undefined;
+    const at = LAST_WORDS.get(event);
     if (at !== undefined) this.#queueOf(args[at])?.flush();
     return pass();
   }

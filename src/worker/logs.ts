@@ -10,6 +10,7 @@ const [STDOUT, STDERR] = [1, 2];
 
 export class Logs {
   readonly log: Log;
+  readonly #trouble: string | undefined;
   readonly #boot: Boot;
   readonly #descriptors: Promise<typeof import('../sys/descriptors.js')> | undefined;
   #access: AccessLog | undefined;
@@ -20,7 +21,14 @@ export class Logs {
     if (boot.captureOutput === true) this.#descriptors = import('../sys/descriptors.js');
     const { logFile: file, logLevel: level, generation: gen, name, syslog } = boot;
     const options = { file, level, role: 'worker', gen, pid: process.pid, name, ...(syslog ? { syslog } : {}) } as const;
-    this.log = openLogAnyway(options).child({ slot: boot.slot });
+    const { log, trouble } = openLogAnyway(options);
+    this.#trouble = trouble;
+    this.log = log.child({ slot: boot.slot });
+  }
+
+  /** Why they are not written where they should be. */
+  get troubles(): readonly string[] {
+    return [this.#trouble, this.#access?.trouble].filter((each) => each !== undefined);
   }
 
   /** From here on each exchange of this server has its line, if that is wanted. */
@@ -44,12 +52,13 @@ export class Logs {
 }
 
 /** The log's directory may be gone with the first release: no reason not to serve. */
-function openLogAnyway(options: LogOptions): Log {
+function openLogAnyway(options: LogOptions): { readonly log: Log; readonly trouble?: string } {
   try {
-    return openLog(options);
+    return { log: openLog(options) };
   } catch (error) {
     const log = openLog({ ...options, file: '-' });
-    log.warning(null, `${messageOf(error)}; this worker logs to the standard output`);
-    return log;
+    const trouble = `${messageOf(error)}; this worker logs to the standard output`;
+    log.warning(null, trouble);
+    return { log, trouble };
   }
 }

@@ -4,7 +4,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Channel } from '../channel/channel.js';
 import { encodeFrame } from '../channel/frames.js';
 import { type Boot, DRAIN_PATIENCE, type FromWorker, TO_WORKER, type ToWorker, WORKER_FDS } from '../channel/worker-messages.js';
-import { EXIT, HoldfastError, messageOf } from '../errors.js';
+import { EXIT, HoldfastError, messageOf, printable } from '../errors.js';
 import type { Log } from '../log/log.js';
 import { outliveTerminal } from '../sys/dead-terminal.js';
 import { type Acceptors, listenOn } from './acceptors.js';
@@ -96,7 +96,7 @@ export class Worker {
   }
 
   async #boot(boot: Boot): Promise<void> {
-    process.title = `holdfast: worker [${boot.name}] gen ${boot.generation} slot ${boot.slot}`;
+    process.title = `holdfast: worker [${printable(boot.name)}] gen ${boot.generation} slot ${boot.slot}`;
     this.#spec = boot.app;
     // It may have been started before that was known.
     process.env['HOLDFAST_GENERATION'] = String(boot.generation);
@@ -121,7 +121,7 @@ export class Worker {
       log.info(null, `a drain may take ${limit / 1000} s, for the keep-alive timeout is longer than --graceful-timeout`);
     this.#limit = limit + DRAIN_PATIENCE;
     this.#watchdog?.allow(this.#limit);
-    this.#channel.send({ type: 'ready', drainLimit: limit });
+    this.#channel.send({ type: 'ready', drainLimit: limit, ...(logs.troubles.length === 0 ? {} : { troubles: logs.troubles }) });
     setTimeout(() => this.#watch(), WATCHED_AFTER).unref();
     // While the master makes up its mind: who cannot log must not be the one that serves.
     log.assure();

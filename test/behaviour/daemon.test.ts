@@ -303,3 +303,14 @@ rootTest('ten upgrades of a daemon with --user, --group and --umask: its workers
   t.log(`${report.total} exchanges`, summary(report));
   assertLossless(t, report);
 });
+
+test('a disk that is full already is told by the command, for the daemon has nobody else to tell', async (t) => {
+  // Its own standard error goes through a pipe, for that may be written.
+  const under = ['sh', '-c', '(ulimit -f 0; "$@" 2>&1; echo "status $?") | cat >&2', 'sh'];
+  const holdfast = await startHoldfast(t, { daemon: true, pidfile: false, under, untilReady: false, allowErrors: true });
+  await holdfast.exit;
+  t.regex(holdfast.stderr, /^holdfast: cannot write \S+: file too large \(.*\)\nstatus 0\n$/);
+  const master = holdfast.processes().find(({ role }) => role === 'master');
+  process.kill(master?.pid ?? 0, 'SIGTERM');
+  await holdfast.gone();
+});

@@ -145,6 +145,15 @@ test('over UDP the host is named, as RFC 3164 has it', async (t) => {
   t.true(heard.some((datagram) => /^<14>\w{3} [ \d]\d [\d:]{8} \S+ holdfast\.full\[\d+\]: \{"level":"info"/.test(datagram)));
 });
 
+test('a host over UDP whose name is not found is told as any syslog that is missing, and stops nobody', async (t) => {
+  // Nobody is asked for such a name.
+  const holdfast = await startHoldfast(t, { args: ['--log-syslog', '--log-syslog-to', 'udp://a..b'] });
+  await holdfast.says(/^cannot log to syslog at udp:\/\/a\.\.b:514: .*a\.\.b/, ({ role }) => role === 'master');
+  // Its first line is the one of the access log.
+  t.is((await ask(holdfast.target)).status, 200);
+  await holdfast.says(/^cannot log to syslog at udp:\/\/a\.\.b:514: .*a\.\.b/, ({ role }) => role === 'worker');
+});
+
 function cpuSeconds(pid: number): number {
   const [utime, stime] = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ').slice(11, 13).map(Number) ?? [];
   return ((utime ?? 0) + (stime ?? 0)) / 100;

@@ -69,6 +69,8 @@ for (const [text, why] of [
   ['unix:/run/', /path of the socket is missing/],
   ['unix:?mode=0660', /path of the socket is missing/],
   ['unix:@', /name of the abstract socket/],
+  ['unix:@?mode=0660', /name of the abstract socket/],
+  ['unix:@shop?mode=0660', /an abstract socket has no file, and so no mode, user or group: .* \(leave \?mode=0660 out\)/],
   [`unix:@${'x'.repeat(108)}`, /107 bytes at most/],
   [`unix:/${'x'.repeat(99)}`, /has 100 bytes.*may have 99/],
   ['unix:/run/a.sock?mod=0660', /unknown "mod"/],

@@ -10,6 +10,7 @@ const EXPECTED = {
   EROFS: '/run/shop is on a read-only file system',
   ENOSPC: 'no space left on the file system of /run/shop',
   EDQUOT: 'the disk quota in /run/shop is used up',
+  EFBIG: 'no file may grow (raise ulimit -f)',
   EISDIR: 'it is a directory',
   EMFILE: 'no descriptors are left (raise ulimit -n)',
   ENOLCK: 'the file system of /run/shop has no file locks (flock)',

@@ -55,6 +55,10 @@ switch (process.argv[2]) {
     process.stdout.write('alive');
     break;
   }
+  case 'odd':
+    log.info(null, 'one\n\x1b[2Jtwo\x07');
+    log.warning(null, 'last');
+    break;
   case 'complain':
     log.info(null, 'hello');
     complain(new Error('no luck\n   at all'), log);

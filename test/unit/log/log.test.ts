@@ -1,13 +1,26 @@
-import { execFile, execFileSync, spawn } from 'node:child_process';
+import { execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, statSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import {
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readlinkSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import test from 'ava';
 import { EXIT, HoldfastError } from '#src/errors.js';
 import { type Log, openLog } from '#src/log/log.js';
+import { openLogFile } from '#src/log/log-file.js';
+import { streamOf } from '#src/log/streams.js';
 import { ofProcess } from '../../support/proc.js';
 import { tempDir } from '../../support/temp.js';
 import { openTerminal } from '../../support/terminal.js';
@@ -107,6 +120,34 @@ test('a rename and a reopen in the midst of writing lose no line', (t) => {
     found.flat().map((line) => line['msg']),
     Array.from({ length: written }, (_, i) => String(i)),
   );
+});
+
+for (const name of ['constructor', 'toString', '__proto__']) {
+  test(`${name} is a file's name like any other`, (t) => {
+    const file = join(tempDir(t), name);
+    t.is(streamOf(name), undefined);
+    const before = process.cwd();
+    process.chdir(dirname(file));
+    t.teardown(() => process.chdir(before));
+    logTo(name).info(null, 'x');
+    t.is(linesOf(file).length, 1);
+  });
+}
+
+test('a file whose directory is gone as soon as it is open is not left open', (t) => {
+  const dir = join(tempDir(t), 'logs');
+  const open = (path: string, flags: number, mode: number) => {
+    const fd = openSync(path, flags, mode);
+    rmSync(dir, { recursive: true });
+    return fd;
+  };
+  const count = () => readdirSync('/proc/self/fd').length;
+  const before = count();
+  for (let round = 0; round < 3; round += 1) {
+    mkdirSync(dir);
+    t.throws(() => openLogFile(join(dir, 'log'), '--log-file', { uid: 0, open }), { message: /its directory does not exist/ });
+  }
+  t.is(count(), before);
 });
 
 test('a reopen that fails is said, the old file goes on, and no descriptor is left behind', (t) => {
@@ -220,6 +261,15 @@ test('a pipe that blocks, and is not read, stops nobody', async (t) => {
   t.is(String(text), 'not stuck');
 });
 
+test('a standard output that is a file on a full disk is told on stderr, as any other log is', (t) => {
+  const script = 'ulimit -f 0; exec "$0" "$1" complain >"$2"';
+  const { stderr } = spawnSync('/bin/sh', ['-c', script, process.execPath, PLAYER, join(tempDir(t), 'log')], { encoding: 'utf8' });
+  t.regex(
+    stderr,
+    /^holdfast: cannot write the standard output: file too large \(what is logged meanwhile is kept .*\)\nholdfast: no luck at all\n$/,
+  );
+});
+
 test('batches of several writers do not mix their lines in a pipe', async (t) => {
   const read = join(tempDir(t), 'read');
   const script = `(for i in 1 2 3 4; do "$0" "$1" batch 800 "$2" & done; wait) | (sleep 1; cat)`;
@@ -248,6 +298,12 @@ test('on a terminal it is text, and a complaint is shown once', async (t) => {
   t.notRegex(terminal.output, /"role"/);
   t.is(terminal.output.match(/no luck/g)?.length, 1);
   t.regex(terminal.output, /holdfast: no luck at all/);
+});
+
+test('on a terminal nothing that is logged moves the cursor, or looks like another line', async (t) => {
+  const terminal = openTerminal(t, [process.execPath, PLAYER, 'odd']);
+  await terminal.exit;
+  t.regex(terminal.output, /master of gen 1 \(4711\): one\\n\\u001b\[2Jtwo\\u0007\S*\r?\n.*last/);
 });
 
 test('elsewhere a complaint stands on stderr and in the log', async (t) => {

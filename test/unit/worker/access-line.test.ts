@@ -57,6 +57,7 @@ test("gunicorn's atoms, one by one", async (t) => {
   is('%(r)s|%(m)s|%(U)s|%(q)s|%(H)s', 'GET /a/b?c=d&e HTTP/1.1|GET|/a/b|c=d&e|HTTP/1.1');
   is('%(s)s %(B)s %(b)s %(f)s %(a)s', '201 5 5 http://r/ me/1');
   is('%({x-twice}i)s %({X-None}i)s %({x-out}o)s %({Content-Length}o)s %({DATE}o)s', /^1 - o 5 \w{3}, .* GMT$/);
+  is('%({constructor}e)s %({toString}e)s %({__proto__}e)s %({constructor}i)s %({constructor}o)s', '- - - - -');
   is('%({HTTP_USER_AGENT}e)s %({REMOTE_ADDR}e)s %({PATH_INFO}e)s %({QUERY_STRING}e)s', 'me/1 127.0.0.1 /a/b c=d&e');
   is('%({PATH}e)s %({NO_SUCH}e)s 100%%', `${process.env.PATH} - 100%`);
   const [T, M, D, L] = formatted('%(T)s %(M)s %(D)s %(L)s')(exchange).split(' ').map(Number) as [number, number, number, number];
