@@ -6,6 +6,7 @@ import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { caughtUp } from '../support/caught-up.js';
 import { descriptors, listeningSockets } from '../support/descriptors.js';
+import { heavily, rounds } from '../support/heavy.js';
 import { holdAtEach, holdRequest } from '../support/held-request.js';
 import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
 import { type Holdfast, type HoldfastOptions, startHoldfast } from '../support/holdfast.js';
@@ -18,6 +19,8 @@ import { freeze, thaw } from '../support/signals.js';
 import { waitFor } from '../support/wait.js';
 
 const KEEP_ALIVE = 5_000;
+const SIZES = [2, 6, 4, 2, 6, 2, 4, 6, 2, 6].slice(0, rounds(5, 10));
+const UPGRADES = rounds(5, 12);
 /** So that a drain under load does not take long. */
 const BRIEF = 2_000;
 const drained = (holdfast: Holdfast, workers: number) =>
@@ -40,12 +43,12 @@ async function startScaled(
   return { next, holdfast: await startHoldfast(t, { stopMs: 40_000, ...options, ...next.options }) };
 }
 
-test.serial('ten upgrades between 4, 2 and 6 workers lose nothing', async (t) => {
+test.serial(heavily(`${SIZES.length} upgrades between 4, 2 and 6 workers lose nothing`), async (t) => {
   const { holdfast, next } = await startScaled(t, '--reuse-port -w 4');
   await sockets(holdfast, 4);
   const load = await startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
-  await load.warm(5);
-  for (const [upgrade, workers] of [2, 6, 4, 2, 6, 2, 4, 6, 2, 6].entries()) {
+  await load.warm(2);
+  for (const [upgrade, workers] of SIZES.entries()) {
     next.write(`--reuse-port -w ${workers}`);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await load.mark();
@@ -67,7 +70,7 @@ test.serial('reloads, TTIN, TTOU, WINCH and HUP lose nothing', async (t) => {
     await load.mark();
     await load.answeredAtLeast(200);
   };
-  await load.warm(5);
+  await load.warm(2);
   for (const [signal, wanted] of [
     ['SIGTTIN', 4],
     ['SIGTTIN', 5],
@@ -222,13 +225,13 @@ test('what a worker had that TTOU takes away is served by those who stay, while 
   for (const each of long) t.is(await each.answer(), 'held');
 });
 
-test('twelve upgrades with a socket for each worker grow nothing, and a roll-back leaves the same descriptors', async (t) => {
+test(heavily(`${UPGRADES} upgrades with a socket for each worker grow nothing, and a roll-back leaves the same descriptors`), async (t) => {
   const releases = new Releases(t);
   const args = ['--reuse-port', '-w', '2', '-b', '127.0.0.1:0', '-b', '[::1]:0', '--log-level', 'debug'];
   const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args, allowErrors: [/upgrade\.rollback/] });
   const count = () => ({ master: descriptors(holdfast.pid()).count, workers: holdfast.workers().map(({ pid }) => descriptors(pid).count) });
   const counts: ReturnType<typeof count>[] = [];
-  for (let generation = 2; generation <= 13; generation += 1) {
+  for (let generation = 2; generation <= UPGRADES + 1; generation += 1) {
     const old = holdfast.pid();
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await drained(holdfast, 2);
@@ -259,7 +262,7 @@ test('between a generation without it and one with it nothing is lost, either wa
     mix: { short: 4, hot: 2, keepAlive: 4, slow: 2, halfHead: 2 },
     keepAliveTimeoutMs: BRIEF,
   });
-  await load.warm(5);
+  await load.warm(2);
   for (const [args, count] of [
     ['--reuse-port -w 3', 1],
     ['--reuse-port -w 3', 3],
@@ -295,7 +298,7 @@ async function growing(t: ExecutionContext, act: (holdfast: Holdfast, releases: 
     keepAliveTimeoutMs: BRIEF,
     shortPerSecond: 500,
   });
-  await load.warm(5);
+  await load.warm(2);
   next.write('--keep-alive 2 --reuse-port -w 4');
   await act(holdfast, releases, next);
   await load.mark();

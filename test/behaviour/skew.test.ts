@@ -47,7 +47,7 @@ test('from the previous release to this one and back, twice over, nothing is los
   const { holdfast, apps, both } = await start(t, 'previous');
   t.is(await answering(holdfast), 'previous');
   const load = await startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: 5_000 });
-  await load.warm(5);
+  await load.warm(2);
   const held: Record<Which, number[]> = { previous: [], this: [] };
   for (const which of ['this', 'previous', 'this', 'previous'] as const) {
     both.point(which);

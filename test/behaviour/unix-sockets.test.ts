@@ -36,7 +36,7 @@ test('by path: upgrades and reloads lose nothing, keep the file and its mode, an
   const holdfast = await startHoldfast(t, { args: ['-w', '2', '-b', `unix:${path}?mode=0606`], stopMs: 40_000 });
   const { ino } = lstatSync(path);
   const load = startLoad(t, { target: { path }, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
-  await load.warm(5);
+  await load.warm(2);
   for (const turn of ['upgrade', 'reload', 'upgrade', 'upgrade', 'reload'] as const) {
     t.regex((await holdfast[turn]()).event ?? '', /done$/);
     await load.mark();
@@ -52,7 +52,7 @@ test('abstract: ten upgrades lose nothing', async (t) => {
   const abstract = `holdfast-test-${process.pid}`;
   const holdfast = await startHoldfast(t, { args: ['-w', '2', '-b', `unix:@${abstract}`], stopMs: 40_000 });
   const load = startLoad(t, { target: { abstract }, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
-  await load.warm(5);
+  await load.warm(2);
   for (let upgrade = 1; upgrade <= 10; upgrade += 1) {
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await load.mark();
