@@ -22,7 +22,7 @@ const UPGRADES = Number(process.env['HOLDFAST_UPGRADES'] ?? rounds(6, 40));
 const NOISE = 0.05;
 
 test(heavily(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`), async (t) => {
-  t.timeout(60_000 + UPGRADES * 10_000);
+  t.timeout(60_000 + UPGRADES * 30_000);
   const holdfast = await startHoldfast(t, { args: ['-w', '2', '--log-level', 'debug'] });
   const watch = await watchPidfile(t, holdfast.pidfile ?? '');
   const pids = [holdfast.pid()];

@@ -44,6 +44,7 @@ async function startScaled(
 }
 
 test.serial(heavily(`${SIZES.length} upgrades between 4, 2 and 6 workers lose nothing`), async (t) => {
+  t.timeout(60_000 + SIZES.length * 30_000);
   const { holdfast, next } = await startScaled(t, '--reuse-port -w 4');
   await sockets(holdfast, 4);
   const load = await startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
@@ -226,6 +227,7 @@ test('what a worker had that TTOU takes away is served by those who stay, while 
 });
 
 test(heavily(`${UPGRADES} upgrades with a socket for each worker grow nothing, and a roll-back leaves the same descriptors`), async (t) => {
+  t.timeout(60_000 + UPGRADES * 30_000);
   const releases = new Releases(t);
   const args = ['--reuse-port', '-w', '2', '-b', '127.0.0.1:0', '-b', '[::1]:0', '--log-level', 'debug'];
   const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args, allowErrors: [/upgrade\.rollback/] });
