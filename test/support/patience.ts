@@ -32,3 +32,19 @@ export class Patience {
     this.#at = now;
   }
 }
+
+/** Milliseconds. */
+const TICK = 100;
+
+/** Calls `over` when so many milliseconds have passed on a machine that has time; what it returns calls it off. */
+export function alarm(ms: number, over: () => void): () => void {
+  const patience = new Patience(ms);
+  const tick = Math.min(ms, TICK);
+  const timer = setInterval(() => {
+    patience.sleep(tick);
+    if (!patience.over) return;
+    clearInterval(timer);
+    over();
+  }, tick);
+  return () => clearInterval(timer);
+}
