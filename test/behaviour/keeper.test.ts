@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { heavily, rounds } from '../support/heavy.js';
-import { holdRequest } from '../support/held-request.js';
+import { HELD_LONG, holdRequest } from '../support/held-request.js';
 import { holdLoading } from '../support/held-upgrade.js';
 import { type Exit, type Holdfast, type HoldfastOptions, startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
@@ -36,7 +36,7 @@ for (const { mode, run, processOne, keepPid } of MODES) {
     startHoldfast(t, {
       ...options,
       processOne,
-      args: ['-w', '2', '--keep-alive', String(KEEP_ALIVE / 1000), ...keepPid, ...args],
+      args: ['-w', '2', '--keep-alive', String(KEEP_ALIVE / 1000), ...HELD_LONG, ...keepPid, ...args],
       stopMs: 40_000,
     });
 

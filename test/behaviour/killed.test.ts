@@ -7,7 +7,7 @@ import { ask } from '../support/ask.js';
 import { commitInTime } from '../support/commit.js';
 import { connections } from '../support/descriptors.js';
 import { heavyTest } from '../support/heavy.js';
-import { holdRequest, sendHeld } from '../support/held-request.js';
+import { HELD_LONG, holdRequest, sendHeld } from '../support/held-request.js';
 import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast, type Worker } from '../support/holdfast.js';
 import { type Load, startLoad } from '../support/load/index.js';
@@ -24,8 +24,7 @@ import { waitFor } from '../support/wait.js';
 
 const expected = [/the candidate gives up/, /heard nothing from the incumbent/, /upgrade\.rollback/, /died/];
 
-/** A held request may take as long as a busy machine makes it. */
-const PATIENT = ['-w', '2', '--graceful-timeout', '60'];
+const PATIENT = ['-w', '2', ...HELD_LONG];
 const MIX = { short: 2, keepAlive: 4, slow: 2 } as const;
 
 async function start(

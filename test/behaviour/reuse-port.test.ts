@@ -7,7 +7,7 @@ import { ask } from '../support/ask.js';
 import { caughtUp } from '../support/caught-up.js';
 import { descriptors, listeningSockets } from '../support/descriptors.js';
 import { heavily, rounds } from '../support/heavy.js';
-import { holdAtEach, holdRequest } from '../support/held-request.js';
+import { HELD_LONG, holdAtEach, holdRequest } from '../support/held-request.js';
 import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
 import { type Holdfast, type HoldfastOptions, startHoldfast } from '../support/holdfast.js';
 import { type Launcher, launcher } from '../support/launcher.js';
@@ -183,7 +183,7 @@ test('an app that closes its own server and lives on leaves no connection waitin
     setInterval(() => {}, 1_000);
     export default server;`;
   releases.point(releases.add(closing));
-  const args = ['--reuse-port', '-w', '2'];
+  const args = ['--reuse-port', '-w', '2', ...HELD_LONG];
   const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args });
   const long = await holdAtEach(
     holdfast,
@@ -207,7 +207,7 @@ async function closeOne(holdfast: Holdfast): Promise<{ readonly worker: string }
 }
 
 test('a stop closes every socket at once, whoever still drains', async (t) => {
-  const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2'] });
+  const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2', ...HELD_LONG] });
   const long = await holdRequest(holdfast);
   holdfast.signal('SIGTERM');
   await sockets(holdfast, 0);
@@ -216,7 +216,7 @@ test('a stop closes every socket at once, whoever still drains', async (t) => {
 });
 
 test('what a worker had that TTOU takes away is served by those who stay, while it still drains', async (t) => {
-  const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2'] });
+  const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2', ...HELD_LONG] });
   const second = holdfast.workers()[1]?.pid ?? 0;
   const long = await holdAtEach(holdfast, [second]);
   holdfast.signal('SIGTTOU');
@@ -290,6 +290,7 @@ const expected = [/the candidate gives up/, /upgrade\.rollback/, /died/];
 async function growing(t: ExecutionContext, act: (holdfast: Holdfast, releases: Releases, next: Launcher) => Promise<void>): Promise<void> {
   const releases = new Releases(t, 2);
   const { holdfast, next } = await startScaled(t, '--keep-alive 2 --reuse-port -w 2', {
+    args: HELD_LONG,
     app: releases.app,
     cwd: releases.current,
     allowErrors: expected,

@@ -4,7 +4,7 @@ import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { commitInTime } from '../support/commit.js';
 import { heavyTest } from '../support/heavy.js';
-import { holdRequest } from '../support/held-request.js';
+import { HELD_LONG, holdRequest } from '../support/held-request.js';
 import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
@@ -28,7 +28,7 @@ async function underLoad(
   const holdfast = await startHoldfast(t, {
     app: releases.app,
     cwd: releases.current,
-    args: ['-w', '2', '--graceful-timeout', '60', ...args],
+    args: ['-w', '2', ...HELD_LONG, ...args],
     allowErrors: [/upgrade\.rollback/, /the candidate gives up/],
     stopMs: 40_000,
   });
