@@ -22,7 +22,7 @@ async function logged(t: ExecutionContext, workers: number, mix: Parameters<type
   const args = ['-w', String(workers), '--access-logfile', file, '--access-logformat', 'json'];
   const holdfast = await startHoldfast(t, { args, stopMs: 40_000 });
   const load = startLoad(t, { target: holdfast.target, mix, keepAliveTimeoutMs: KEEP_ALIVE });
-  await load.warm(5);
+  await load.warm(2);
   return { file, holdfast, load };
 }
 

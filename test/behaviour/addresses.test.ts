@@ -3,7 +3,7 @@ import { createServer } from 'node:net';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { descriptors, listeningOn } from '../support/descriptors.js';
-import { holdRequest } from '../support/held-request.js';
+import { HELD_LONG, holdRequest } from '../support/held-request.js';
 import { type Holdfast, startHoldfast, type Target } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
@@ -29,7 +29,7 @@ async function underLoad(t: ExecutionContext, both: boolean, act: (stage: Stage)
     app: releases.app,
     cwd: releases.current,
     command: releases.start,
-    args: ['-w', '2', '-b', `127.0.0.1:${port}`],
+    args: ['-w', '2', ...HELD_LONG, '-b', `127.0.0.1:${port}`],
     allowErrors: [/upgrade\.rollback/],
     stopMs: 30_000,
   });

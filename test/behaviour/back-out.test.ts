@@ -40,8 +40,13 @@ for (const fault of faults) {
       env: { TMPDIR: scratch },
       allowErrors: [/upgrade\.rollback/],
     });
-    const load = await startLoad(t, { target: holdfast.target, mix: { short: 2, keepAlive: 4, slow: 1 }, keepAliveTimeoutMs: 5_000 });
-    await load.warm(3);
+    const load = await startLoad(t, {
+      target: holdfast.target,
+      mix: { short: 2, keepAlive: 4, slow: 1 },
+      keepAliveTimeoutMs: 5_000,
+      shortPerSecond: 200,
+    });
+    await load.warm(1);
     const master = holdfast.pid();
     const before = {
       workers: holdfast.workers(),

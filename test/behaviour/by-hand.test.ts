@@ -73,7 +73,7 @@ test('both generations serve, the pidfile names the old one and PIDFILE.2 the ne
 test("gunicorn's sequence forward: USR2, WINCH to the old, TERM to the old; nothing is lost", async (t) => {
   const { holdfast } = await start(t);
   const clients = load(t, holdfast);
-  await clients.warm(3);
+  await clients.warm(2);
   const { old, next } = await trial(holdfast);
   await answers(clients);
   process.kill(old, 'SIGWINCH');
@@ -93,7 +93,7 @@ test("gunicorn's sequence forward: USR2, WINCH to the old, TERM to the old; noth
 test("gunicorn's sequence back: USR2, WINCH to the old, HUP to the old, TERM to the new; nothing is lost", async (t) => {
   const { holdfast } = await start(t);
   const clients = load(t, holdfast);
-  await clients.warm(3);
+  await clients.warm(2);
   const { old, next } = await trial(holdfast);
   process.kill(old, 'SIGWINCH');
   await waitFor(() => holdfast.workers(1).length === 0, 40_000, 'the old workers to leave');
@@ -115,7 +115,7 @@ test("gunicorn's sequence back: USR2, WINCH to the old, HUP to the old, TERM to 
 test("nginx's sequence: USR2, WINCH to the old, QUIT to the old; and once more after it", async (t) => {
   const { holdfast, releases } = await start(t);
   const clients = load(t, holdfast);
-  await clients.warm(3);
+  await clients.warm(2);
   for (const release of [2, 1]) {
     releases.point(release);
     const { old, next } = await trial(holdfast);
@@ -132,7 +132,7 @@ test("nginx's sequence: USR2, WINCH to the old, QUIT to the old; and once more a
 test('TERM to the new one after a WINCH brings the old workers back before the new ones leave', async (t) => {
   const { holdfast } = await start(t);
   const clients = load(t, holdfast);
-  await clients.warm(3);
+  await clients.warm(2);
   const { old, next } = await trial(holdfast);
   process.kill(old, 'SIGWINCH');
   await waitFor(() => holdfast.workers(1).length === 0, 40_000, 'the old workers to leave');

@@ -7,6 +7,7 @@ import { text } from 'node:stream/consumers';
 import test, { type ExecutionContext } from 'ava';
 import { accounts, rootTest } from '../support/accounts.js';
 import { ask } from '../support/ask.js';
+import { heavily, rounds } from '../support/heavy.js';
 import { type Holdfast, type HoldfastOptions, startHoldfast } from '../support/holdfast.js';
 import { endOf } from '../support/launch.js';
 import { everyKind, startLoad } from '../support/load/index.js';
@@ -278,31 +279,36 @@ test('a second ^C does not wait for a daemon that does not end', async (t) => {
 
 // All of it together.
 
-rootTest('ten upgrades of a daemon with --user, --group and --umask: its workers are whom they were, and nothing is lost', async (t) => {
-  const dir = tempDir(t);
-  chmodSync(dir, 0o755);
-  writeFileSync(join(dir, 'full.mjs'), readFileSync(fixture('full.js')));
-  const args = ['-w', '2', '-u', 'shop', '-g', 'www', '-m', '0027', '-b', '127.0.0.1:0', '-b', `unix:${join(dir, 'sock')}`];
-  const holdfast = await start(t, { under: accounts(t), app: './full.mjs', cwd: dir, args, stopMs: 40_000 });
-  const umask = (pid: number) => /^Umask:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
-  const look = () => holdfast.workers().map(({ pid }) => ({ ...standing(pid), umask: umask(pid) }));
-  const first = look();
-  t.is(first.length, 2);
-  t.like(first[0], { Uid: '4001 4001 4001 4001', Gid: '4003 4003 4003 4003', Groups: '4003 4100', umask: '0027' });
-  const load = await startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: 5_000 });
-  await load.warm(3);
-  for (let upgrade = 1; upgrade <= 10; upgrade += 1) {
-    const { gen } = await holdfast.upgrade();
-    const next = Number(gen) + 1;
-    for (const { pid } of holdfast.workers(next)) t.deepEqual({ ...standing(pid), umask: umask(pid) }, first[0]);
-    t.is(holdfast.workers(next).length, 2);
-    await load.mark();
-    await load.answeredAtLeast(200);
-  }
-  const report = await load.stop();
-  t.log(`${report.total} exchanges`, summary(report));
-  assertLossless(t, report);
-});
+const UPGRADES = rounds(3, 10);
+
+rootTest(
+  heavily(`${UPGRADES} upgrades of a daemon with --user, --group and --umask: its workers are whom they were, and nothing is lost`),
+  async (t) => {
+    const dir = tempDir(t);
+    chmodSync(dir, 0o755);
+    writeFileSync(join(dir, 'full.mjs'), readFileSync(fixture('full.js')));
+    const args = ['-w', '2', '-u', 'shop', '-g', 'www', '-m', '0027', '-b', '127.0.0.1:0', '-b', `unix:${join(dir, 'sock')}`];
+    const holdfast = await start(t, { under: accounts(t), app: './full.mjs', cwd: dir, args, stopMs: 40_000 });
+    const umask = (pid: number) => /^Umask:\s*(\d+)$/m.exec(readFileSync(`/proc/${pid}/status`, 'latin1'))?.[1];
+    const look = () => holdfast.workers().map(({ pid }) => ({ ...standing(pid), umask: umask(pid) }));
+    const first = look();
+    t.is(first.length, 2);
+    t.like(first[0], { Uid: '4001 4001 4001 4001', Gid: '4003 4003 4003 4003', Groups: '4003 4100', umask: '0027' });
+    const load = await startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: 5_000 });
+    await load.warm(2);
+    for (let upgrade = 1; upgrade <= UPGRADES; upgrade += 1) {
+      const { gen } = await holdfast.upgrade();
+      const next = Number(gen) + 1;
+      for (const { pid } of holdfast.workers(next)) t.deepEqual({ ...standing(pid), umask: umask(pid) }, first[0]);
+      t.is(holdfast.workers(next).length, 2);
+      await load.mark();
+      await load.answeredAtLeast(200);
+    }
+    const report = await load.stop();
+    t.log(`${report.total} exchanges`, summary(report));
+    assertLossless(t, report);
+  },
+);
 
 test('a disk that is full already is told by the command, for the daemon has nobody else to tell', async (t) => {
   // Its own standard error goes through a pipe, for that may be written.

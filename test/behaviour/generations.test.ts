@@ -1,4 +1,4 @@
-// What a dozen upgrades leave behind: nothing. HOLDFAST_UPGRADES does more of them.
+// What some upgrades leave behind: nothing. HOLDFAST_UPGRADES says how many.
 import { existsSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -8,6 +8,7 @@ import { ask } from '../support/ask.js';
 import { caughtUp } from '../support/caught-up.js';
 import { descriptors } from '../support/descriptors.js';
 import { dueDescriptors } from '../support/due-descriptors.js';
+import { heavily, heavyTest, rounds } from '../support/heavy.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { holdfastCommand } from '../support/paths.js';
 import { watchPidfile } from '../support/pidfile-watch.js';
@@ -17,13 +18,12 @@ import { steady } from '../support/settled.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
-const FEW = 12;
-const UPGRADES = Number(process.env['HOLDFAST_UPGRADES'] ?? FEW);
+const UPGRADES = Number(process.env['HOLDFAST_UPGRADES'] ?? rounds(6, 40));
 /** Of the resident memory of one program that is started twice. */
 const NOISE = 0.05;
 
-test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) => {
-  t.timeout(60_000 + UPGRADES * 10_000);
+test(heavily(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`), async (t) => {
+  t.timeout(60_000 + UPGRADES * 30_000);
   const holdfast = await startHoldfast(t, { args: ['-w', '2', '--log-level', 'debug'] });
   const watch = await watchPidfile(t, holdfast.pidfile ?? '');
   const pids = [holdfast.pid()];
@@ -49,38 +49,35 @@ test(`${UPGRADES} upgrades grow nothing, and the pidfile never lies`, async (t) 
   t.deepEqual(seen, pids);
 });
 
-(UPGRADES > FEW ? test : test.skip)(
-  `${UPGRADES} reloads, and as many upgrades that are rolled back, grow nothing in a master that stays`,
-  async (t) => {
-    t.timeout(60_000 + UPGRADES * 20_000);
-    const releases = new Releases(t);
-    const holdfast = await startHoldfast(t, {
-      app: releases.app,
-      cwd: releases.current,
-      args: ['-w', '2', '--log-level', 'debug'],
-      // What is garbage is collected at once: else it grows by 10 MiB before V8 looks at what has become old.
-      nodeArgs: ['--gc-global'],
-      allowErrors: [/upgrade\.rollback/],
-    });
-    const bad = releases.addBad('throws');
-    const sizes: ReturnType<typeof sizesOf>[] = [];
-    const memory: number[] = [];
-    for (let round = 1; round <= UPGRADES; round += 1) {
-      releases.point(1);
-      const old = holdfast.workers().map(({ pid }) => pid);
-      t.is((await holdfast.reload()).event, 'reload.done');
-      releases.point(bad);
-      t.is((await holdfast.upgrade()).event, 'upgrade.rollback');
-      await waitFor(() => holdfast.processes().length === 3, 20_000, 'the old workers to leave');
-      await caughtUp(holdfast, old);
-      sizes.push(await steady(() => sizesOf(holdfast)));
-      memory.push(rss(holdfast.pid()));
-    }
-    for (const each of sizes) t.deepEqual(each, sizes[0]);
-    // A heap finds its size first.
-    assertSteady(t, memory.slice(Math.floor(UPGRADES / 3)));
-  },
-);
+heavyTest(`${UPGRADES} reloads, and as many upgrades that are rolled back, grow nothing in a master that stays`, async (t) => {
+  t.timeout(60_000 + UPGRADES * 20_000);
+  const releases = new Releases(t);
+  const holdfast = await startHoldfast(t, {
+    app: releases.app,
+    cwd: releases.current,
+    args: ['-w', '2', '--log-level', 'debug'],
+    // What is garbage is collected at once: else it grows by 10 MiB before V8 looks at what has become old.
+    nodeArgs: ['--gc-global'],
+    allowErrors: [/upgrade\.rollback/],
+  });
+  const bad = releases.addBad('throws');
+  const sizes: ReturnType<typeof sizesOf>[] = [];
+  const memory: number[] = [];
+  for (let round = 1; round <= UPGRADES; round += 1) {
+    releases.point(1);
+    const old = holdfast.workers().map(({ pid }) => pid);
+    t.is((await holdfast.reload()).event, 'reload.done');
+    releases.point(bad);
+    t.is((await holdfast.upgrade()).event, 'upgrade.rollback');
+    await waitFor(() => holdfast.processes().length === 3, 20_000, 'the old workers to leave');
+    await caughtUp(holdfast, old);
+    sizes.push(await steady(() => sizesOf(holdfast)));
+    memory.push(rss(holdfast.pid()));
+  }
+  for (const each of sizes) t.deepEqual(each, sizes[0]);
+  // A heap finds its size first.
+  assertSteady(t, memory.slice(Math.floor(UPGRADES / 3)));
+});
 
 test('the workers of a new generation were started before their master knew which one it is, and tell the app', async (t) => {
   const app = join(tempDir(t), 'app.mjs');

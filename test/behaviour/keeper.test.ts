@@ -4,7 +4,8 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
-import { holdRequest } from '../support/held-request.js';
+import { heavily, rounds } from '../support/heavy.js';
+import { HELD_LONG, holdRequest } from '../support/held-request.js';
 import { holdLoading } from '../support/held-upgrade.js';
 import { type Exit, type Holdfast, type HoldfastOptions, startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
@@ -22,6 +23,7 @@ import { waitFor } from '../support/wait.js';
 const MIX: LoadOptions['mix'] = { short: 2, hot: 4, keepAlive: 4, idle: 2, slow: 2, upload: 2, stream: 1 };
 /** Milliseconds. */
 const KEEP_ALIVE = 2_000;
+const UPGRADES = rounds(4, 10);
 const canBeOne = canBeProcessOne();
 
 const MODES = [
@@ -34,16 +36,16 @@ for (const { mode, run, processOne, keepPid } of MODES) {
     startHoldfast(t, {
       ...options,
       processOne,
-      args: ['-w', '2', '--keep-alive', String(KEEP_ALIVE / 1000), ...keepPid, ...args],
+      args: ['-w', '2', '--keep-alive', String(KEEP_ALIVE / 1000), ...HELD_LONG, ...keepPid, ...args],
       stopMs: 40_000,
     });
 
-  run(`${mode}: ten upgrades under load lose nothing, the pid stays, and TERM ends it all with status 0`, async (t) => {
+  run(heavily(`${mode}: ${UPGRADES} upgrades under load lose nothing, the pid stays, and TERM ends it all with status 0`), async (t) => {
     const holdfast = await start(t);
     const keeper = stat(holdfast.keeper());
     const load = await startLoad(t, { target: holdfast.target, mix: MIX, keepAliveTimeoutMs: KEEP_ALIVE });
-    await load.warm(3);
-    for (let upgrade = 1; upgrade <= 10; upgrade += 1) {
+    await load.warm(2);
+    for (let upgrade = 1; upgrade <= UPGRADES; upgrade += 1) {
       const after = holdfast.log.length;
       // To the watched pid, as `docker kill -s USR2` does, and to the one in the pidfile.
       process.kill(upgrade % 2 === 0 ? holdfast.keeper() : holdfast.pid(), 'SIGUSR2');

@@ -6,7 +6,8 @@ import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { commitInTime } from '../support/commit.js';
 import { connections } from '../support/descriptors.js';
-import { holdRequest, sendHeld } from '../support/held-request.js';
+import { heavyTest } from '../support/heavy.js';
+import { HELD_LONG, holdRequest, sendHeld } from '../support/held-request.js';
 import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast, type Worker } from '../support/holdfast.js';
 import { type Load, startLoad } from '../support/load/index.js';
@@ -23,8 +24,7 @@ import { waitFor } from '../support/wait.js';
 
 const expected = [/the candidate gives up/, /heard nothing from the incumbent/, /upgrade\.rollback/, /died/];
 
-/** A held request may take as long as a busy machine makes it. */
-const PATIENT = ['-w', '2', '--graceful-timeout', '60'];
+const PATIENT = ['-w', '2', ...HELD_LONG];
 const MIX = { short: 2, keepAlive: 4, slow: 2 } as const;
 
 async function start(
@@ -196,18 +196,7 @@ test("a retiree's retiree that is killed changes nothing: its exchanges are fini
   });
 });
 
-test('a stopped candidate is rolled back at the deadline', async (t) => {
-  const { holdfast, releases } = await start(t, ['--upgrade-timeout', '5']);
-  await withoutLoss(t, holdfast, async () => {
-    const { candidate } = await holdLoading(holdfast, releases);
-    await freeze(t, candidate);
-    const verdict = await holdfast.event('upgrade.rollback');
-    t.regex(String(verdict['reason']), /--upgrade-timeout/);
-    t.false(isAlive(candidate));
-  });
-});
-
-test('a candidate whose incumbent is stopped gives up, and the incumbent goes on when it is continued', async (t) => {
+heavyTest('a candidate whose incumbent is stopped gives up, and the incumbent goes on when it is continued', async (t) => {
   const { holdfast, releases } = await start(t, ['--upgrade-timeout', '5']);
   await withoutLoss(t, holdfast, async () => {
     const workers = holdfast.workers();
@@ -249,7 +238,7 @@ test('a candidate that is killed between commit and serving is rolled back', asy
   });
 });
 
-test('a candidate that is stopped between commit and serving is rolled back after ten seconds', async (t) => {
+heavyTest('a candidate that is stopped between commit and serving is rolled back after ten seconds', async (t) => {
   const { holdfast, releases } = await start(t);
   await withoutLoss(t, holdfast, async () => {
     await holdCommitted(t, holdfast, releases);

@@ -1,18 +1,20 @@
 // Nothing is lost: every kind of client at once, through everything that an operator may do. Tolerance zero.
 import test from 'ava';
+import { heavily, rounds } from '../support/heavy.js';
 import { startHoldfast } from '../support/holdfast.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless, summary } from '../support/load/lossless.js';
 import { waitFor } from '../support/wait.js';
 
 const KEEP_ALIVE = 5_000;
+const TIMES = rounds(4, 10);
 
 for (const workers of [2, 4]) {
-  test.serial(`ten upgrades with ${workers} workers lose nothing`, async (t) => {
+  test.serial(heavily(`${TIMES} upgrades with ${workers} workers lose nothing`), async (t) => {
     const holdfast = await startHoldfast(t, { args: ['-w', String(workers)], stopMs: 40_000 });
     const load = await startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
-    await load.warm(5);
-    for (let upgrade = 1; upgrade <= 10; upgrade += 1) {
+    await load.warm(2);
+    for (let upgrade = 1; upgrade <= TIMES; upgrade += 1) {
       t.is((await holdfast.upgrade()).event, 'upgrade.done');
       await load.mark();
       await load.answeredAtLeast(300);
@@ -22,11 +24,11 @@ for (const workers of [2, 4]) {
     assertLossless(t, report);
   });
 
-  test.serial(`ten reloads, TTIN, TTOU, WINCH and HUP with ${workers} workers lose nothing`, async (t) => {
+  test.serial(heavily(`${TIMES} reloads, TTIN, TTOU, WINCH and HUP with ${workers} workers lose nothing`), async (t) => {
     const holdfast = await startHoldfast(t, { args: ['-w', String(workers)], stopMs: 40_000 });
     const load = await startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
-    await load.warm(5);
-    for (let reload = 1; reload <= 10; reload += 1) {
+    await load.warm(2);
+    for (let reload = 1; reload <= TIMES; reload += 1) {
       t.is((await holdfast.reload()).event, 'reload.done');
       await load.mark();
       await load.answeredAtLeast(200);

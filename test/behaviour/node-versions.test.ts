@@ -15,7 +15,8 @@ import { reopened } from '../support/reopened.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
-const tested = nodes.length > 0 ? test : test.skip;
+const tested = (title: string, body: (t: ExecutionContext) => Promise<void>) =>
+  nodes.length > 0 ? test(title, body) : test.skip(`${title} (npm run test:versions)`, body);
 const oldest = nodes[0] ?? '';
 const newest = nodes.at(-1) ?? '';
 const names = new Map(nodes.map((node) => [node, versionOf(node)]));

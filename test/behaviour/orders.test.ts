@@ -3,7 +3,7 @@ import { renameSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
-import { type HeldRequest, holdRequest } from '../support/held-request.js';
+import { HELD_LONG, type HeldRequest, holdRequest } from '../support/held-request.js';
 import { holdLoading } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import type { HoldfastOptions } from '../support/launch.js';
@@ -26,7 +26,7 @@ async function start(t: ExecutionContext, options: HoldfastOptions = {}): Promis
   const holdfast = await startHoldfast(t, {
     app: releases.app,
     cwd: releases.current,
-    args: ['-w', '2', '--graceful-timeout', '60', ...args],
+    args: ['-w', '2', ...HELD_LONG, ...args],
     ...rest,
   });
   return { holdfast, releases };

@@ -87,7 +87,7 @@ test('it serves, and upgrades without loss', async (t) => {
   const command = join(consumer, 'node_modules/.bin/holdfast');
   const holdfast = await startHoldfast(t, { command, app: app.app, cwd: app.current, args: ['-w', '2'] });
   const load = await startLoad(t, { target: holdfast.target, mix: { short: 4, keepAlive: 8, slow: 2 }, keepAliveTimeoutMs: 5_000 });
-  await load.warm(5);
+  await load.warm(2);
   app.point(2);
   t.is((await holdfast.upgrade()).event, 'upgrade.done');
   await load.mark();

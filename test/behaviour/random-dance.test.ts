@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { descriptors } from '../support/descriptors.js';
+import { heavily, rounds } from '../support/heavy.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
 import { probeRefused } from '../support/probe-refused.js';
@@ -11,7 +12,7 @@ import { type Chance, chance } from '../support/random.js';
 import { settled } from '../support/settled.js';
 
 const WORKERS = 2;
-const ROUNDS = Number(process.env['HOLDFAST_DANCE_ROUNDS'] ?? 5);
+const ROUNDS = Number(process.env['HOLDFAST_DANCE_ROUNDS'] ?? rounds(3, 30));
 const SEED = Number(process.env['HOLDFAST_DANCE_SEED'] ?? Math.floor(Math.random() * 1e9));
 /** Milliseconds between two orders at the most: some come while the one before is followed. */
 const PAUSE = 300;
@@ -23,7 +24,7 @@ interface Plan {
   readonly after: number;
 }
 
-test.serial(`${ROUNDS} upgrades by hand, each with its own way`, async (t) => {
+test.serial(heavily(`${ROUNDS} upgrades by hand, each with its own way`), async (t) => {
   t.timeout(ROUNDS * 60_000);
   t.log(`HOLDFAST_DANCE_SEED=${SEED}`);
   const luck = chance(SEED);

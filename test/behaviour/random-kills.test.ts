@@ -2,6 +2,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { descriptors } from '../support/descriptors.js';
+import { heavily, rounds } from '../support/heavy.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
 import type { MarkedProcess } from '../support/marked.js';
@@ -11,7 +12,8 @@ import { chance } from '../support/random.js';
 import { settled } from '../support/settled.js';
 
 const WORKERS = 2;
-const ROUNDS = Number(process.env['HOLDFAST_KILL_ROUNDS'] ?? 8);
+const FEW = 5;
+const ROUNDS = Number(process.env['HOLDFAST_KILL_ROUNDS'] ?? rounds(FEW, 60));
 const SEED = Number(process.env['HOLDFAST_KILL_SEED'] ?? Math.floor(Math.random() * 1e9));
 /** Milliseconds from USR2 to the blow: to when an upgrade is over on a busy machine. */
 const LATEST = 800;
@@ -20,17 +22,17 @@ const parties = ['old worker', 'new worker', 'candidate', 'incumbent'] as const;
 type Party = (typeof parties)[number];
 
 /** Sockets of their own are the rarer case: half as many rounds, where there is time. */
-const variants = [{ args: [], rounds: ROUNDS }, ...(ROUNDS > 8 ? [{ args: ['--reuse-port'], rounds: Math.ceil(ROUNDS / 2) }] : [])];
+const variants = [{ args: [], count: ROUNDS }, ...(ROUNDS > FEW ? [{ args: ['--reuse-port'], count: Math.ceil(ROUNDS / 2) }] : [])];
 
-for (const { args, rounds } of variants)
-  test.serial(`${rounds} upgrades with a random death in each ${args.join(' ')}`.trimEnd(), (t) => play(t, args, rounds));
+for (const { args, count } of variants)
+  test.serial(heavily(`${count} upgrades with a random death in each ${args.join(' ')}`.trimEnd()), (t) => play(t, args, count));
 
-async function play(t: ExecutionContext, args: readonly string[], rounds: number): Promise<void> {
-  t.timeout(rounds * 60_000);
+async function play(t: ExecutionContext, args: readonly string[], count: number): Promise<void> {
+  t.timeout(count * 60_000);
   t.log(`HOLDFAST_KILL_SEED=${SEED}`);
   const { next, below, pick } = chance(SEED);
   let holdfast: Holdfast | undefined;
-  for (let round = 1; round <= rounds; round += 1) {
+  for (let round = 1; round <= count; round += 1) {
     holdfast ??= await startHoldfast(t, { args: ['-w', String(WORKERS), ...args], allowErrors: true, stopMs: 40_000 });
     const plan = { party: pick(parties), delay: below(LATEST), stops: next() < 0.3, stopFor: below(1500) };
     if (!(await playRound(t, holdfast, `round ${round} of seed ${SEED}: ${JSON.stringify(plan)}`, plan))) holdfast = undefined;

@@ -4,35 +4,39 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import test from 'ava';
 import { watchAccepting } from '../support/accepting.js';
+import { heavily, heavyTest, rounds } from '../support/heavy.js';
 import { startHoldfast } from '../support/holdfast.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
 import { fixture } from '../support/paths.js';
 import { tempDir } from '../support/temp.js';
 
-const SECONDS = Number(process.env['HOLDFAST_RECYCLE_SECONDS'] ?? 10);
+const SECONDS = Number(process.env['HOLDFAST_RECYCLE_SECONDS'] ?? rounds(5, 60));
 const WORKERS = 2;
 const MIB = 2 ** 20;
 const limitMs = (SECONDS + 120) * 1000;
 
-test.serial(`${SECONDS} s of recycling every 200 requests lose nothing, and ${WORKERS} workers accept at every moment`, async (t) => {
-  t.timeout(limitMs);
-  const holdfast = await startHoldfast(t, { args: ['-w', String(WORKERS), '--max-requests', '200'], stopMs: 40_000 });
-  const accepting = watchAccepting(t, holdfast, WORKERS);
-  const load = startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: 5_000, limitMs });
-  await load.warm(5);
-  const after = holdfast.log.length;
-  await pause(SECONDS * 1000);
-  // Recycling goes on to the end, however slow the machine is.
-  await holdfast.event('worker.exit', (line) => /it has served 200 requests \(--max-requests\)$/.test(String(line.msg)), { after });
-  const report = await load.stop();
-  const { looks, fewest, lapses } = await accepting.stop();
-  const recycled = holdfast.events('worker.spawn').filter((line) => /another one takes its place/.test(String(line.msg))).length;
-  t.log(`${recycled} recyclings, ${report.total} exchanges, ${looks} looks, the longest gap ${Math.round(report.longestGapMs)} ms`);
-  t.true(recycled >= 3, `${recycled} recyclings`);
-  t.is(fewest, WORKERS, JSON.stringify(lapses));
-  assertLossless(t, report);
-});
+test.serial(
+  heavily(`${SECONDS} s of recycling every 200 requests lose nothing, and ${WORKERS} workers accept at every moment`),
+  async (t) => {
+    t.timeout(limitMs);
+    const holdfast = await startHoldfast(t, { args: ['-w', String(WORKERS), '--max-requests', '200'], stopMs: 40_000 });
+    const accepting = watchAccepting(t, holdfast, WORKERS);
+    const load = startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: 5_000, limitMs });
+    await load.warm(2);
+    const after = holdfast.log.length;
+    await pause(SECONDS * 1000);
+    // Recycling goes on to the end, however slow the machine is.
+    await holdfast.event('worker.exit', (line) => /it has served 200 requests \(--max-requests\)$/.test(String(line.msg)), { after });
+    const report = await load.stop();
+    const { looks, fewest, lapses } = await accepting.stop();
+    const recycled = holdfast.events('worker.spawn').filter((line) => /another one takes its place/.test(String(line.msg))).length;
+    t.log(`${recycled} recyclings, ${report.total} exchanges, ${looks} looks, the longest gap ${Math.round(report.longestGapMs)} ms`);
+    t.true(recycled >= 3, `${recycled} recyclings`);
+    t.is(fewest, WORKERS, JSON.stringify(lapses));
+    assertLossless(t, report);
+  },
+);
 
 test.serial('an app that leaks stays bounded by --max-memory, loses nothing, and all workers accept', async (t) => {
   t.timeout(limitMs);
@@ -48,7 +52,7 @@ test.serial('an app that leaks stays bounded by --max-memory, loses nothing, and
     shortPerSecond: 400,
     limitMs,
   });
-  await load.warm(5);
+  await load.warm(2);
   let after = 0;
   for (let recycled = 0; recycled < WORKERS + 1; recycled += 1) {
     const line = await holdfast.event('worker.exit', ({ msg }) => /it has \d+ MiB of memory \(--max-memory 160 MiB\)$/.test(String(msg)), {
@@ -68,22 +72,20 @@ test.serial('an app that leaks stays bounded by --max-memory, loses nothing, and
 });
 
 // Longer than what a worker waits that somebody sent TERM.
-if (SECONDS >= 60) {
-  test.serial('a worker that has reached its limit serves on for as long as its substitute boots', async (t) => {
-    t.timeout(limitMs);
-    const mood = join(tempDir(t), 'mood');
-    const holdfast = await startHoldfast(t, { app: fixture('moody.mjs'), args: ['--max-requests', '50'], env: { MOOD: mood } });
-    const accepting = watchAccepting(t, holdfast, 1);
-    const [old] = holdfast.workers();
-    writeFileSync(mood, 'wait');
-    const load = startLoad(t, { target: holdfast.target, mix: { short: 2, keepAlive: 2 }, keepAliveTimeoutMs: 5_000, limitMs });
-    await holdfast.event('worker.spawn', ({ msg }) => /another one takes its place/.test(String(msg)));
-    await pause(15_000);
-    const { answeredBy } = await load.report();
-    t.deepEqual([...answeredBy.keys()], [String(old?.pid)]);
-    rmSync(mood);
-    await holdfast.event('worker.exit', (line) => line['worker'] === old?.pid);
-    t.is((await load.stop()).failed, 0);
-    t.deepEqual((await accepting.stop()).lapses, []);
-  });
-}
+heavyTest('a worker that has reached its limit serves on for as long as its substitute boots', async (t) => {
+  t.timeout(limitMs);
+  const mood = join(tempDir(t), 'mood');
+  const holdfast = await startHoldfast(t, { app: fixture('moody.mjs'), args: ['--max-requests', '50'], env: { MOOD: mood } });
+  const accepting = watchAccepting(t, holdfast, 1);
+  const [old] = holdfast.workers();
+  writeFileSync(mood, 'wait');
+  const load = startLoad(t, { target: holdfast.target, mix: { short: 2, keepAlive: 2 }, keepAliveTimeoutMs: 5_000, limitMs });
+  await holdfast.event('worker.spawn', ({ msg }) => /another one takes its place/.test(String(msg)));
+  await pause(15_000);
+  const { answeredBy } = await load.report();
+  t.deepEqual([...answeredBy.keys()], [String(old?.pid)]);
+  rmSync(mood);
+  await holdfast.event('worker.exit', (line) => line['worker'] === old?.pid);
+  t.is((await load.stop()).failed, 0);
+  t.deepEqual((await accepting.stop()).lapses, []);
+});

@@ -7,7 +7,8 @@ import { ask } from '../support/ask.js';
 import { caughtUp } from '../support/caught-up.js';
 import { descriptors, listeningSockets } from '../support/descriptors.js';
 import { dueDescriptors } from '../support/due-descriptors.js';
-import { holdAtEach, holdRequest } from '../support/held-request.js';
+import { heavily, rounds } from '../support/heavy.js';
+import { HELD_LONG, holdAtEach, holdRequest } from '../support/held-request.js';
 import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
 import { type Holdfast, type HoldfastOptions, startHoldfast } from '../support/holdfast.js';
 import { type Launcher, launcher } from '../support/launcher.js';
@@ -21,6 +22,8 @@ import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
 const KEEP_ALIVE = 5_000;
+const SIZES = [2, 6, 4, 2, 6, 2, 4, 6, 2, 6].slice(0, rounds(5, 10));
+const UPGRADES = rounds(5, 12);
 /** So that a drain under load does not take long. */
 const BRIEF = 2_000;
 const drained = (holdfast: Holdfast, workers: number) =>
@@ -43,12 +46,13 @@ async function startScaled(
   return { next, holdfast: await startHoldfast(t, { stopMs: 40_000, ...options, ...next.options }) };
 }
 
-test.serial('ten upgrades between 4, 2 and 6 workers lose nothing', async (t) => {
+test.serial(heavily(`${SIZES.length} upgrades between 4, 2 and 6 workers lose nothing`), async (t) => {
+  t.timeout(60_000 + SIZES.length * 30_000);
   const { holdfast, next } = await startScaled(t, '--reuse-port -w 4');
   await sockets(holdfast, 4);
   const load = await startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: KEEP_ALIVE });
-  await load.warm(5);
-  for (const [upgrade, workers] of [2, 6, 4, 2, 6, 2, 4, 6, 2, 6].entries()) {
+  await load.warm(2);
+  for (const [upgrade, workers] of SIZES.entries()) {
     next.write(`--reuse-port -w ${workers}`);
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await load.mark();
@@ -70,7 +74,7 @@ test.serial('reloads, TTIN, TTOU, WINCH and HUP lose nothing', async (t) => {
     await load.mark();
     await load.answeredAtLeast(200);
   };
-  await load.warm(5);
+  await load.warm(2);
   for (const [signal, wanted] of [
     ['SIGTTIN', 4],
     ['SIGTTIN', 5],
@@ -186,7 +190,7 @@ test('an app that closes its own server and lives on leaves no connection waitin
     setInterval(() => {}, 1_000);
     export default server;`;
   releases.point(releases.add(closing));
-  const args = ['--reuse-port', '-w', '2'];
+  const args = ['--reuse-port', '-w', '2', ...HELD_LONG];
   const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args });
   const workers = holdfast.workers().map(({ pid }) => pid);
   const long = await holdAtEach(holdfast, workers);
@@ -212,7 +216,7 @@ async function closeOne(holdfast: Holdfast): Promise<{ readonly worker: string }
 }
 
 test('a stop closes every socket at once, whoever still drains', async (t) => {
-  const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2'] });
+  const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2', ...HELD_LONG] });
   const long = await holdRequest(holdfast);
   holdfast.signal('SIGTERM');
   await sockets(holdfast, 0);
@@ -221,7 +225,7 @@ test('a stop closes every socket at once, whoever still drains', async (t) => {
 });
 
 test('what a worker had that TTOU takes away is served by those who stay, while it still drains', async (t) => {
-  const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2'] });
+  const holdfast = await startHoldfast(t, { args: ['--reuse-port', '-w', '2', ...HELD_LONG] });
   const second = holdfast.workers()[1]?.pid ?? 0;
   const long = await holdAtEach(holdfast, [second]);
   holdfast.signal('SIGTTOU');
@@ -257,7 +261,8 @@ test('TTOU takes nobody away while those who stay do not accept, and TTIN has th
   t.is((await ask(holdfast.target)).headers['x-worker'], String(only?.pid));
 });
 
-test('twelve upgrades with a socket for each worker grow nothing, and a roll-back leaves the same descriptors', async (t) => {
+test(heavily(`${UPGRADES} upgrades with a socket for each worker grow nothing, and a roll-back leaves the same descriptors`), async (t) => {
+  t.timeout(60_000 + UPGRADES * 30_000);
   const releases = new Releases(t);
   const args = ['--reuse-port', '-w', '2', '-b', '127.0.0.1:0', '-b', '[::1]:0', '--log-level', 'debug'];
   const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args, allowErrors: [/upgrade\.rollback/] });
@@ -265,7 +270,7 @@ test('twelve upgrades with a socket for each worker grow nothing, and a roll-bac
   const { master, worker } = await dueDescriptors(t, { workers: 2, listeners: 4, copied: 2 });
   const due = { master, workers: [worker, worker] };
   t.deepEqual(await steady(count), due, 'the first generation');
-  for (let generation = 2; generation <= 13; generation += 1) {
+  for (let generation = 2; generation <= UPGRADES + 1; generation += 1) {
     const old = holdfast.pid();
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await drained(holdfast, 2);
@@ -295,7 +300,7 @@ test('between a generation without it and one with it nothing is lost, either wa
     mix: { short: 4, hot: 2, keepAlive: 4, slow: 2, halfHead: 2 },
     keepAliveTimeoutMs: BRIEF,
   });
-  await load.warm(5);
+  await load.warm(2);
   for (const [args, count] of [
     ['--reuse-port -w 3', 1],
     ['--reuse-port -w 3', 3],
@@ -321,6 +326,7 @@ const expected = [/the candidate gives up/, /upgrade\.rollback/, /died/];
 async function growing(t: ExecutionContext, act: (holdfast: Holdfast, releases: Releases, next: Launcher) => Promise<void>): Promise<void> {
   const releases = new Releases(t, 2);
   const { holdfast, next } = await startScaled(t, '--keep-alive 2 --reuse-port -w 2', {
+    args: HELD_LONG,
     app: releases.app,
     cwd: releases.current,
     allowErrors: expected,
@@ -331,7 +337,7 @@ async function growing(t: ExecutionContext, act: (holdfast: Holdfast, releases: 
     keepAliveTimeoutMs: BRIEF,
     shortPerSecond: 500,
   });
-  await load.warm(5);
+  await load.warm(2);
   next.write('--keep-alive 2 --reuse-port -w 4');
   await act(holdfast, releases, next);
   await load.mark();

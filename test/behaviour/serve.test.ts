@@ -3,7 +3,7 @@ import { existsSync, mkdirSync, readFileSync, rmdirSync, unlinkSync, utimesSync,
 import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
-import { holdRequest } from '../support/held-request.js';
+import { HELD_LONG, holdRequest } from '../support/held-request.js';
 import { startHoldfast } from '../support/holdfast.js';
 import { fixture } from '../support/paths.js';
 import { descriptorLinks, isAlive, waitGone } from '../support/proc.js';
@@ -185,7 +185,7 @@ test('a stuck worker writes its stack down, is killed and replaced', async (t) =
 });
 
 test('TERM answers what is in flight, then ends everything and leaves no file', async (t) => {
-  const holdfast = await startHoldfast(t, { args: ['-w', '2'] });
+  const holdfast = await startHoldfast(t, { args: ['-w', '2', ...HELD_LONG] });
   const held = await holdRequest(holdfast);
   const exit = holdfast.stop();
   await holdfast.event('drain.start', ({ connections }) => connections === 1);

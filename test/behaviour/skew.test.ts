@@ -5,7 +5,7 @@ import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { caughtUp } from '../support/caught-up.js';
 import { descriptors } from '../support/descriptors.js';
-import { holdRequest } from '../support/held-request.js';
+import { HELD_LONG, holdRequest } from '../support/held-request.js';
 import { holdLoading } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { everyKind, startLoad } from '../support/load/index.js';
@@ -32,7 +32,7 @@ async function start(t: ExecutionContext, first: Which, allowErrors: readonly Re
   const both = new TwoReleases(t, first);
   const apps = new Releases(t, 0);
   apps.add(tellsHoldfast);
-  const args = ['-w', '2', '--log-level', 'debug', '-b', '127.0.0.1:0', '-b', `unix:${join(apps.root, 'shop.sock')}`];
+  const args = ['-w', '2', ...HELD_LONG, '--log-level', 'debug', '-b', '127.0.0.1:0', '-b', `unix:${join(apps.root, 'shop.sock')}`];
   const { app, current: cwd } = apps;
   return { holdfast: await startHoldfast(t, { command: both.command, app, cwd, args, allowErrors, stopMs: 40_000 }), apps, both };
 }
@@ -47,7 +47,7 @@ test('from the previous release to this one and back, twice over, nothing is los
   const { holdfast, apps, both } = await start(t, 'previous');
   t.is(await answering(holdfast), 'previous');
   const load = await startLoad(t, { target: holdfast.target, mix: everyKind, keepAliveTimeoutMs: 5_000 });
-  await load.warm(5);
+  await load.warm(2);
   const held: Record<Which, number[]> = { previous: [], this: [] };
   for (const which of ['this', 'previous', 'this', 'previous'] as const) {
     both.point(which);

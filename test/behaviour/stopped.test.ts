@@ -3,11 +3,13 @@ import { existsSync } from 'node:fs';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { commitInTime } from '../support/commit.js';
-import { holdRequest } from '../support/held-request.js';
+import { heavyTest } from '../support/heavy.js';
+import { HELD_LONG, holdRequest } from '../support/held-request.js';
 import { holdCommitted, holdLoading, holdReady } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
+import { probeRefused } from '../support/probe-refused.js';
 import { isAlive, waitGone } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
 import { freeze, thaw } from '../support/signals.js';
@@ -26,19 +28,19 @@ async function underLoad(
   const holdfast = await startHoldfast(t, {
     app: releases.app,
     cwd: releases.current,
-    args: ['-w', '2', '--graceful-timeout', '60', ...args],
+    args: ['-w', '2', ...HELD_LONG, ...args],
     allowErrors: [/upgrade\.rollback/, /the candidate gives up/],
     stopMs: 40_000,
   });
   const load = await startLoad(t, { target: holdfast.target, mix: MIX, keepAliveTimeoutMs: 5_000, shortPerSecond: 200 });
   await load.warm(2);
+  const probing = probeRefused(t, holdfast.target, 5);
   await act(holdfast, releases);
   await load.mark();
   await load.answeredAtLeast(30);
+  t.is((await probing.stop()).refused, 0, 'no connection is refused');
   assertLossless(t, await load.stop());
 }
-
-const heavy = process.env['HOLDFAST_HEAVY'] !== undefined;
 
 const wasStopped = (holdfast: Holdfast, pid: number) => holdfast.says(/^was stopped, or the machine slept/, (line) => line.pid === pid);
 
@@ -84,8 +86,8 @@ test('an incumbent that is stopped for a moment before the candidate is ready co
     t.is(holdfast.pid(), candidate);
   }));
 
-test('an incumbent that is continued after its deadline, and before the candidate gives up, begins its limits again', (t) =>
-  underLoad(t, ['--upgrade-timeout', '5'], async (holdfast, releases) => {
+heavyTest('an incumbent that is continued after its deadline, and before the candidate gives up, begins its limits again', (t) =>
+  underLoad(t, SHORT, async (holdfast, releases) => {
     const { candidate, incumbent, slow } = await holdLoading(holdfast, releases);
     await freeze(t, incumbent);
     const stoppedAt = performance.now();
@@ -96,7 +98,8 @@ test('an incumbent that is continued after its deadline, and before the candidat
     slow.open();
     await holdfast.event('upgrade.done');
     t.is(holdfast.pid(), candidate);
-  }));
+  }),
+);
 
 test('an incumbent that is stopped between commit and serving retires when it is continued', (t) =>
   underLoad(t, [], async (holdfast, releases) => {
@@ -173,7 +176,7 @@ test('a stopped retiree returns when it is continued, and its successor was kill
   }));
 
 // Its workers have their limit and five seconds, and it has five more.
-(heavy ? test : test.skip)('a stopped retiree that ignores a stop is killed in the end, and the incumbent leaves last', async (t) => {
+heavyTest('a stopped retiree that ignores a stop is killed in the end, and the incumbent leaves last', async (t) => {
   const LIMIT_MS = 3_000 + 5_000 + 5_000;
   const holdfast = await startHoldfast(t, { args: ['-w', '2', '--graceful-timeout', '1', '--keep-alive', '1'], stopMs: 40_000 });
   const retiree = holdfast.pid();

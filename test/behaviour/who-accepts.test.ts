@@ -1,6 +1,6 @@
 // At least as many workers accept as are wanted, at every moment of whatever replaces them.
 import test, { type ExecutionContext } from 'ava';
-import { holdRequest } from '../support/held-request.js';
+import { HELD_LONG, holdRequest } from '../support/held-request.js';
 import { holdLoading } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { addLate } from '../support/late-release.js';
@@ -24,7 +24,7 @@ async function throughout(t: ExecutionContext, act: (stage: Stage) => Promise<vo
   const holdfast = await startHoldfast(t, {
     app: releases.app,
     cwd: releases.current,
-    args: ['-w', String(WANTED)],
+    args: ['-w', String(WANTED), ...HELD_LONG],
     allowErrors: [/upgrade\.rollback/, /reload\.failed/],
     stopMs: 40_000,
   });

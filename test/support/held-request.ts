@@ -7,6 +7,9 @@ import type { Holdfast } from './holdfast.js';
 import { ofProcess } from './proc.js';
 import { waitFor } from './wait.js';
 
+/** For a test that holds one beyond a drain's beginning: as long as a busy machine makes it. */
+export const HELD_LONG = ['--graceful-timeout', '120'] as const;
+
 export interface HeldRequest {
   /** The pid of the worker that has it, as that worker knows it, once one has. */
   readonly worker: Promise<number>;

@@ -7,6 +7,9 @@ import { freeze, thaw } from './signals.js';
 import { addSlow, type SlowRelease } from './slow-release.js';
 import { waitFor } from './wait.js';
 
+/** On a busy machine a candidate may need longer than a short `--upgrade-timeout`. */
+const TRIES = 5;
+
 export interface Held {
   readonly incumbent: number;
   readonly candidate: number;
@@ -17,15 +20,19 @@ export async function holdLoading(holdfast: Holdfast, releases: Releases, worker
   const incumbent = holdfast.pid();
   const slow = addSlow(releases);
   releases.point(slow.release);
+  for (let tries = 1; !(await loads(holdfast, workers)); tries += 1)
+    if (tries === TRIES) throw new Error(`no candidate that loads in ${TRIES} tries`);
+  return { incumbent, slow, candidate: holdfast.pidIn('.2') };
+}
+
+/** False when it took longer than a short `--upgrade-timeout`. */
+async function loads(holdfast: Holdfast, workers: number): Promise<boolean> {
   const after = holdfast.log.length;
   holdfast.signal('SIGUSR2');
   const { gen } = await holdfast.event('master.start', undefined, { after });
-  await waitFor(
-    () => existsSync(`${holdfast.pidfile}.2`) && holdfast.workers(Number(gen)).length === workers,
-    20_000,
-    'a candidate that loads',
-  );
-  return { incumbent, slow, candidate: holdfast.pidIn('.2') };
+  const late = () => holdfast.log.slice(after).some(({ reason }) => /--upgrade-timeout$/.test(reason ?? ''));
+  const there = () => existsSync(`${holdfast.pidfile}.2`) && holdfast.workers(Number(gen)).length === workers;
+  return (await waitFor(() => (late() && 'late') || (there() && 'there'), 20_000, 'a candidate that loads')) === 'there';
 }
 
 /** The candidate is ready, and the incumbent is stopped and cannot say commit. */

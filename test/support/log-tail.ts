@@ -1,5 +1,6 @@
 // Follows a log of JSON lines while others write it. A file, not a pipe: a pipe to the test would tie the lives of the writers to its own.
 import { closeSync, type FSWatcher, openSync, readSync, watch } from 'node:fs';
+import { Patience } from './patience.js';
 
 export interface LogLine {
   readonly event?: string;
@@ -13,11 +14,10 @@ export interface LogLine {
   readonly [key: string]: unknown;
 }
 
-interface Waiting {
-  readonly from: number;
-  readonly matches: (line: LogLine) => boolean;
+interface Waiting extends Expectation {
   readonly found: (line: LogLine) => void;
   readonly failed: (why: Error) => void;
+  readonly patience: Patience;
 }
 
 export interface Expectation {
@@ -26,6 +26,7 @@ export interface Expectation {
   readonly matches: (line: LogLine) => boolean;
   /** Index of the first line that counts. */
   readonly from: number;
+  /** Milliseconds; more where the machine has no time for us. */
   readonly timeoutMs: number;
 }
 
@@ -46,7 +47,7 @@ export class LogTail {
   constructor(path: string) {
     this.#fd = openSync(path, 'r');
     this.#watcher = watch(path, () => this.read());
-    this.#timer = setInterval(() => this.read(), REREAD_MS);
+    this.#timer = setInterval(() => this.#turn(), REREAD_MS);
   }
 
   /** Takes in what has been written by now. */
@@ -62,7 +63,6 @@ export class LogTail {
     if (past !== undefined) return Promise.resolve(past);
     return new Promise((resolve, reject) => {
       const done = () => {
-        clearTimeout(timer);
         this.#waiting.delete(waiting);
       };
       const failed = (why: Error) => {
@@ -73,8 +73,7 @@ export class LogTail {
         done();
         resolve(line);
       };
-      const timer = setTimeout(() => failed(new Error(`waited ${timeoutMs} ms for ${what}\n${this.last()}`)), timeoutMs);
-      const waiting = { from, matches, found, failed };
+      const waiting = { from, matches, found, failed, what, timeoutMs, patience: new Patience(timeoutMs) };
       this.#waiting.add(waiting);
     });
   }
@@ -97,6 +96,14 @@ export class LogTail {
     clearInterval(this.#timer);
     this.#watcher.close();
     closeSync(this.#fd);
+  }
+
+  #turn(): void {
+    this.read();
+    for (const { patience, failed, what, timeoutMs } of this.#waiting) {
+      patience.sleep(REREAD_MS);
+      if (patience.over) failed(new Error(`waited ${timeoutMs} ms for ${what}\n${this.last()}`));
+    }
   }
 
   #readChunk(): number {

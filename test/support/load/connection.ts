@@ -3,6 +3,7 @@ import { closeSync } from 'node:fs';
 import { type Socket, Socket as TcpSocket } from 'node:net';
 import { setNonBlocking } from '#src/sys/descriptors.js';
 import { C, connect, socket as newSocket } from '#src/sys/sockets.js';
+import { alarm } from '../patience.js';
 import type { Reason, Target } from './report.js';
 import { type Response, ResponseParser } from './response-parser.js';
 
@@ -51,16 +52,16 @@ export class Connection {
       const socket = new TcpSocket();
       socket.setEncoding('latin1');
       const fail = (reason: Reason, detail: string) => {
-        clearTimeout(timer);
+        callOff();
         socket.destroy();
         reject(new ExchangeFailure(reason, detail));
       };
-      const timer = setTimeout(() => fail('connect-timeout', `no connection after ${timeoutMs} ms`), timeoutMs);
+      const callOff = alarm(timeoutMs, () => fail('connect-timeout', `no connection after ${timeoutMs} ms`));
       const failed = (error: NodeJS.ErrnoException) =>
         fail(CONNECT_FAILURES[error.code ?? ''] ?? 'connect-failed', error.code ?? error.message);
       socket.once('error', failed);
       socket.once('connect', () => {
-        clearTimeout(timer);
+        callOff();
         socket.off('error', failed);
         resolve(new Connection(socket));
       });
@@ -139,11 +140,11 @@ export class Connection {
     if (condition()) return Promise.resolve(true);
     return new Promise((resolve) => {
       const finish = (met: boolean) => {
-        clearTimeout(timer);
+        callOff();
         this.#changed = () => {};
         resolve(met);
       };
-      const timer = setTimeout(() => finish(false), ms);
+      const callOff = alarm(ms, () => finish(false));
       this.#changed = () => {
         if (condition()) finish(true);
       };

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { alarm } from '../patience.js';
 import type { Test } from '../temp.js';
 import type { Answer, Ask } from './messages.js';
 import type { LoadOptions, Report } from './report.js';
@@ -91,7 +92,7 @@ export class Load {
     const id = this.#asked;
     return new Promise((resolve, reject) => {
       const done = () => {
-        clearTimeout(timer);
+        callOff();
         this.#child.off('message', answered).off('exit', ended);
       };
       const fail = (why: string) => {
@@ -105,7 +106,7 @@ export class Load {
         resolve(report);
       };
       const ended = () => fail('its process has ended');
-      const timer = setTimeout(() => fail(`not within ${timeoutMs} ms`), timeoutMs);
+      const callOff = alarm(timeoutMs, () => fail(`not within ${timeoutMs} ms`));
       this.#child.on('message', answered).on('exit', ended);
       this.#child.send({ ...what, id } as Ask, (error) => error && fail(error.message));
     });

@@ -87,7 +87,7 @@ export const kinds: Readonly<Record<KindName, (client: Client, turn: () => Promi
     await client.rest(10);
   },
 
-  longPoll: (client) => client.get({ path: '/poll?ms=2000', takesMs: 2000 }),
+  longPoll: (client) => client.get({ path: '/poll?ms=1000', takesMs: 1000 }),
 
   /** A chunked answer in pieces, from an app that says `Connection: keep-alive` itself. */
   stream: (client) => client.get({ path: '/sse?count=10&ms=20', takesMs: 200, body: (body) => body.endsWith('data: 10\n\n') }),

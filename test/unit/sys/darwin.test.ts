@@ -6,7 +6,7 @@ import { missingOn, refuseUnknownPlatform } from '#src/sys/platform.js';
 /** In a process that takes itself for a Mac, once the native module is there. */
 function onDarwin(expression: string): unknown {
   const script = `
-    await import('koffi');
+    (await import('node:module')).createRequire(${JSON.stringify(import.meta.url)})('koffi');
     Object.defineProperty(process, 'platform', { value: 'darwin' });
     const { encodeName, decodeName } = await import(${JSON.stringify(import.meta.resolve('#src/listeners/socket-name.js'))});
     const bytes = (address) => [...encodeName(address)];

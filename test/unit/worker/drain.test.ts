@@ -51,9 +51,9 @@ test('an idle connection is left alone: its next request is answered and says cl
 test('an idle connection ends at its own keep-alive timeout, and not at the deadline', async (t) => {
   const served = await serve(t, (_req, res) => res.end('hi'), 500);
   const client = await Client.connect(t, served);
+  const before = performance.now();
   client.send(GET());
   await client.until('hi');
-  const before = performance.now();
   const report = await served.drain();
   t.true(performance.now() - before > 450);
   t.true(report.durationMs < DEADLINE_MS);
@@ -205,9 +205,9 @@ test('a stream whose head is on its way as keep-alive goes on, and its connectio
 
 test('an unused connection is kept for the keep-alive timeout from when it was accepted', async (t) => {
   const served = await serve(t, (_req, res) => res.end('hi'), 2500);
+  const before = performance.now();
   const [silent, late] = await Promise.all([Client.connect(t, served), Client.connect(t, served)]);
   while (served.connections.size < 2) await setImmediate();
-  const before = performance.now();
   const drained = served.drain();
   // Beyond the second that it would have anyhow.
   await pause(1200);

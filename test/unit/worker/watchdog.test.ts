@@ -46,7 +46,7 @@ for (const [what, loop] of Object.entries(loops)) {
 }
 
 test.serial('aborts after a second when the main thread cannot be looked into', async (t) => {
-  const { child, order, stack } = await watched(t, "execFileSync('sh', ['-c', 'echo stuck; exec sleep 5'], { stdio: 'inherit' })");
+  const { child, order, stack } = await watched(t, "execFileSync('sh', ['-c', 'echo stuck; exec sleep 20'], { stdio: 'inherit' })");
   const before = performance.now();
   order.write('!');
   const [, signal] = await once(child, 'exit');
