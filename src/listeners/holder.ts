@@ -8,6 +8,8 @@ import { isDraftOf } from './draft-name.js';
 const LISTENING = '0A';
 /** __SO_ACCEPTCON, a flag of /proc/net/unix. */
 const ACCEPTS = 0x10000;
+/** SS_UNCONNECTED, a state of /proc/net/unix: bound, whether it listens or not. */
+const UNCONNECTED = '01';
 
 /** A process that holds a socket. */
 interface Holder {
@@ -38,10 +40,10 @@ export function waitingAt(name: string): number {
 
 /**
  * Whether the sockets that were bound to this path listen, by what the kernel remembers of listen(2): then one that refuses was shut down. False where
- * there is no such table, or nothing of this path in it.
+ * there is no such table, or nothing of this path in it. Connections that were accepted bear the name, too, and outlive the shutdown.
  */
 export function isShutDown(address: UnixAddress): boolean {
-  const own = table('unix').filter((row) => isNamed(row, address));
+  const own = table('unix').filter((row) => isNamed(row, address) && stateOf(row) === UNCONNECTED);
   return own.length > 0 && own.every((row) => (Number.parseInt(row.trim().split(/\s+/)[3] ?? '', 16) & ACCEPTS) !== 0);
 }
 
@@ -102,6 +104,10 @@ function unixInode(row: string, address: UnixAddress | AbstractAddress): readonl
 function isNamed(row: string, address: UnixAddress | AbstractAddress): boolean {
   const name = unixName(row);
   return address.is === 'abstract' ? name === `@${address.name}` : name === address.path || isDraftOf(name, address.path);
+}
+
+function stateOf(row: string): string {
+  return row.trim().split(/\s+/)[5] ?? '';
 }
 
 function inodeOf(row: string): string {

@@ -214,6 +214,7 @@ export class Master {
   /** `others`: the generations to which the order goes on. */
   #reopen(others: 'both' | 'older' | 'none'): void {
     this.#log.reopen();
+    this.#generation.origin.giveAccessLog();
     this.#generation.workers.reopen();
     if (others === 'both') this.#generation.tellSuccessor({ type: 'reopen' });
     if (others !== 'none' && this.#risen) this.#generation.predecessor?.send({ type: 'reopen' });

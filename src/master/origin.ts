@@ -32,6 +32,8 @@ export interface Origin {
   readonly forerunners: Forerunners | undefined;
   /** Says what an operator should know of how this master was started. To be called when the workers are on their way, for it looks at many files. */
   readonly warn: () => void;
+  /** To be called before the workers open their access log again: where they may not make the new file, root makes it and gives it to them. */
+  readonly giveAccessLog: () => void;
   /** None for the first generation. */
   readonly before:
     | {

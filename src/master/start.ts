@@ -3,7 +3,7 @@ import { closeSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import { createLease, createSuccession } from '../channel/lease.js';
 import type { Daemon } from '../daemon/index.js';
-import { EXIT, HoldfastError, printable } from '../errors.js';
+import { EXIT, HoldfastError, messageOf, printable } from '../errors.js';
 import { checkAccessLog } from '../log/access-log.js';
 import { type Log, openLog } from '../log/log.js';
 import type { Opener } from '../log/log-file.js';
@@ -48,7 +48,8 @@ export async function startMaster(
   const name = settings.name ?? nameOf(settings.app);
   const toStderr = streamOf(settings.logFile) === STDERR;
   if (before !== undefined && toStderr) takeStderr(before.stderr);
-  const log = openLogs(settings, generation, name, privileges?.logOpener(identity));
+  const opener = privileges?.logOpener(identity);
+  const log = openLogs(settings, generation, name, opener);
   if (before !== undefined && !toStderr) takeStderr(before.stderr);
   launcher?.detach();
   if (settings.daemon) log.follow(pointStreamsAt);
@@ -72,6 +73,7 @@ export async function startMaster(
       launcher,
       forerunners,
       warn: () => privileges?.warnOfOthers(command, settings, identity, log),
+      giveAccessLog: () => giveAccessLog(settings, log, opener),
       before: before?.origin,
     };
     master = new Master(origin, departed);
@@ -101,6 +103,16 @@ function openLogs(settings: Settings, gen: number, name: string, opener?: Opener
   if (accessLogfile !== undefined) checkAccessLog(accessLogfile, opener);
   const given = { ...(syslog === undefined ? {} : { syslog }), ...(opener === undefined ? {} : { opener }) };
   return openLog({ file, level, role: 'master', gen, pid: process.pid, name, ...given });
+}
+
+/** After a rotation there is none, or one of root's, as at the start; workers that dropped cannot help themselves in root's directory. */
+function giveAccessLog({ accessLogfile }: Settings, log: Log, opener: Opener | undefined): void {
+  if (accessLogfile === undefined || opener === undefined) return;
+  try {
+    checkAccessLog(accessLogfile, opener);
+  } catch (error) {
+    log.warning(null, messageOf(error));
+  }
 }
 
 /** `./server.js#app` is `server`. */

@@ -1,5 +1,5 @@
 /** A file that root opens for somebody who is to write it too (master): what that user's own rights do not give, no trick with links gives either. */
-import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
+import { closeSync, constants, fchownSync, fstatSync, openSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { withFileRightsOf } from '../sys/rights.js';
 import { codeOf } from './errno.js';
@@ -26,13 +26,23 @@ function openFor(identity: Identity, path: string, flags: number, mode: number, 
   if (own !== undefined) return own;
   if (!asked) throw new Error(`${identity.label} may not write ${path}, where a link of its own leads`);
   const shut = withFileRightsOf(identity, () => shutTo(path));
-  if (shut !== undefined)
-    throw new Error(`${identity.label} may not enter ${shut}, and has to open it there, too; chmod o+x ${shut}, or name another file`);
+  // Nobody changes the mode of what is below /proc; whether a link there can be followed is seen when it is opened.
+  if (shut !== undefined && !shut.startsWith('/proc/'))
+    throw new Error(
+      `${identity.label} may not enter ${shut}, and has to open it there, too; chmod ${classOf(shut, identity)}+x ${shut}, or name another file`,
+    );
   const other = changeable(dirname(path), identity.groups);
   if (other !== undefined)
     throw new Error(`${identity.label} may not write it, and root writes nothing below ${other.path}: that ${other.why}`);
   const fd = openSync(path, flags | constants.O_NOFOLLOW, mode);
   return checked(fd, () => give(fd, identity));
+}
+
+/** Whose bits count for that user: chmod(1)'s letter. path_resolution(7). */
+function classOf(directory: string, { uid, groups }: Identity): 'u' | 'g' | 'o' {
+  const stat = statSync(directory);
+  if (stat.uid === uid) return 'u';
+  return groups.includes(stat.gid) ? 'g' : 'o';
 }
 
 /** Undefined when it may not. */

@@ -266,6 +266,25 @@ rootTest("a log in root's directory is given to the user, so that its workers ca
   t.regex(last, /master\.exit/);
 });
 
+for (const [left, leave] of [
+  ['nothing', () => undefined],
+  ["root's", (log: string) => writeFileSync(log, '', { mode: 0o640 })],
+] as const)
+  rootTest(`an access log in root's directory goes on in a file of the user's after a rotation that leaves ${left} there`, async (t) => {
+    const dir = appDir(t, 'identity.mjs');
+    const log = join(dir, 'access');
+    const holdfast = await start(t, dir, ['-u', 'shop', '--access-logfile', log]);
+    renameSync(log, `${log}.1`);
+    leave(log);
+    holdfast.signal('SIGUSR1');
+    const rotated = async () => {
+      await ask(holdfast.target);
+      return existsSync(log) && readFileSync(log, 'utf8') !== '';
+    };
+    await waitFor(rotated, 20_000, 'a line in the new file');
+    t.is(statSync(log).uid, ids.shop);
+  });
+
 rootTest('a unix socket belongs to the user unless the setting names another', async (t) => {
   const dir = appDir(t, 'identity.mjs');
   const [plain, other] = [join(dir, 'plain'), join(dir, 'other')];

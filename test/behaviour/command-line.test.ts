@@ -101,6 +101,47 @@ rootTest('a log in a directory that the workers may not enter is refused, at the
   t.is((await ask(holdfast.target)).status, 200);
 });
 
+rootTest('the chmod that opens a directory to the workers is one that does', async (t) => {
+  const dir = tempDir(t);
+  chmodSync(dir, 0o755);
+  copyFileSync(fixture('identity.mjs'), join(dir, 'app.mjs'));
+  for (const [letter, owner] of [
+    ['u', `${ids.shop}:0`],
+    ['g', `0:${ids.media}`],
+    ['o', '0:0'],
+  ] as const) {
+    const closed = join(dir, letter);
+    mkdirSync(closed, { mode: 0o600 });
+    spawnSync('chown', [owner, closed]);
+    const start = () => {
+      const args = ['-u', 'shop', '--access-logfile', join(closed, 'log')];
+      return startHoldfast(t, { app: './app.mjs', cwd: dir, under: accounts(t), args, untilReady: false, allowErrors: true });
+    };
+    const refused = await start();
+    t.is((await refused.exit).status, 1);
+    const advice = /chmod (\S+ \S+), or/.exec(refused.stderr)?.[1] ?? '';
+    t.is(advice, `${letter}+x ${closed}`);
+    spawnSync('chmod', advice.split(' '));
+    const holdfast = await start();
+    await holdfast.event('master.ready');
+    await holdfast.stop();
+  }
+});
+
+rootTest(
+  "another process's standard output is no file for workers that may not open it, and no directory of /proc is to be changed",
+  async (t) => {
+    const dir = tempDir(t);
+    chmodSync(dir, 0o755);
+    copyFileSync(fixture('identity.mjs'), join(dir, 'app.mjs'));
+    const log = `/proc/${process.pid}/fd/1`;
+    const args = ['-u', 'shop', '--log-file', log];
+    const refused = await startHoldfast(t, { app: './app.mjs', cwd: dir, under: accounts(t), args, untilReady: false, allowErrors: true });
+    t.is((await refused.exit).status, 1);
+    t.regex(refused.stderr, /the workers may not open what it leads to \(use - /);
+  },
+);
+
 rootTest("a group of root's that the user is not in opens no directory to it, and one of the user's does", async (t) => {
   const dir = tempDir(t);
   chmodSync(dir, 0o755);
