@@ -58,17 +58,21 @@ export class Preparation {
     if (before === undefined && settings.pid !== undefined) Pidfile.refuseRunning(settings.pid);
     const listeners = generation.listeners ?? (await ListenerSet.settle(settings, base, before?.inherited ?? [], generation.log, identity));
     generation.listeners = listeners;
-    // As early as can be, for it takes longest: what is left to do here is done while they load.
-    this.#turns.later(() => {
-      if (!generation.workers.started) generation.workers.start(listeners);
-    });
+    // The disk is slow, and meanwhile there is enough to do.
     const pidfile = settings.pid === undefined ? undefined : (generation.pidfile ?? this.#pidfile(settings.pid));
-    // While the disk is busy, for it takes as long as the first line of the log.
-    this.#turns.later(() => generation.logStart());
-    generation.predecessor?.send({ type: 'bound', files: listeners.newFiles });
-    for (const [address, { length: sockets }] of byAddress(listeners.adopted))
-      generation.log.info('listener.inherited', `inherited ${address}`, { address, sockets });
-    generation.pidfile = await pidfile;
+    try {
+      // As early as can be, for it takes longest: what is left to do here, and be it to log the start, is done while they load.
+      this.#turns.later(() => {
+        if (!generation.workers.started) generation.workers.start(listeners);
+        generation.logStart();
+      });
+      generation.predecessor?.send({ type: 'bound', files: listeners.newFiles });
+      for (const [address, { length: sockets }] of byAddress(listeners.adopted))
+        generation.log.info('listener.inherited', `inherited ${address}`, { address, sockets });
+    } finally {
+      // Whoever leaves removes it, also when something of this has failed.
+      generation.pidfile = await pidfile;
+    }
     this.#done = true;
     this.#sayLoaded();
   }
