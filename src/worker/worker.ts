@@ -142,6 +142,8 @@ export class Worker {
   }
 
   async #accept({ app, boot, connections, log, copy }: Loaded, positions = allOf(boot)): Promise<void> {
+    // Not later than the first one comes, who must not be killed with us when the lease ends.
+    app.server.prependOnceListener('connection', () => this.#watch());
     this.#acceptors = await listenOn(app.server, positions.map(descriptorAt), boot.backlog, copy);
     this.#giveBackClose = hearAppClose(app.server, (callback) => {
       this.#closing.push(callback);
