@@ -1,4 +1,4 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
 
@@ -43,8 +43,8 @@ function licencesOf(files) {
 
 function licenceIn(folder) {
   const { name, version, license } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
-  const file = ['LICENSE', 'LICENSE.md', 'LICENSE.txt', 'license'].map((each) => join(folder, each)).find(existsSync);
-  return `${name} ${version}: ${file === undefined ? license : readFileSync(file, 'utf8').trim()}`;
+  const file = readdirSync(folder).find((each) => /^licen[cs]e(\.(md|txt))?$/i.test(each));
+  return `${name} ${version}: ${file === undefined ? license : readFileSync(join(folder, file), 'utf8').trim()}`;
 }
 
 export default [ours, packages];

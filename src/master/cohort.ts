@@ -83,15 +83,15 @@ export class Cohort {
     return this.#in('accepting') === this.#wanted && this.#leaving.size === 0 && this.#slots.settled;
   }
 
-  /** Somebody accepts. */
+  /** Somebody accepts, and is not about to leave. */
   get serves(): boolean {
-    return this.#in('accepting') > 0;
+    return this.#serving.some((worker) => worker.state === 'accepting');
   }
 
   /** Somebody accepts, and whoever does not waits for another attempt after one that failed. */
   get limps(): boolean {
     const missing = this.#wantedSlots.filter((slot) => this.#slots.occupant(slot)?.state !== 'accepting');
-    return missing.length < this.#wanted && missing.every((slot) => this.#slots.isEmpty(slot) && this.#backoff.has(slot));
+    return this.serves && missing.every((slot) => this.#slots.isEmpty(slot) && this.#backoff.has(slot));
   }
 
   get workers(): readonly WorkerProcess[] {

@@ -118,8 +118,9 @@ export class WorkerProcess {
     return this.#serves !== undefined && (this.#state === 'ready' || this.#state === 'accepting');
   }
 
-  /** Accept on the listeners at these positions, or from now on on these. */
-  serve(positions: readonly number[]): void {
+  /** Accept on the listeners at these positions, or from now on on these; but for those that came when it had been started. */
+  serve(all: readonly number[]): void {
+    const positions = all.filter((position) => position < this.#order.boot.listeners);
     if (this.#serves?.join() === positions.join()) return;
     this.#channel?.send({ type: this.#serves === undefined ? 'accept' : 'serve', positions });
     this.#serves = positions;

@@ -98,9 +98,13 @@ export class Workers {
     this.#release = release;
     this.#drained = false;
     const before = this.#current;
-    this.#current = this.#newCohort(release, {
-      ready: () => this.#listener.ready(),
+    const cohort: Cohort = this.#newCohort(release, {
+      ready: () => {
+        if (cohort === this.#current) this.#listener.ready();
+      },
       accepting: () => {
+        // Those of before go on until ours accept, and one of theirs may begin to.
+        if (cohort !== this.#current) return;
         this.persist();
         this.#accept();
       },
@@ -109,8 +113,9 @@ export class Workers {
         this.#listener.failed(status, reason);
       },
     });
+    this.#current = cohort;
     if (before !== undefined) this.#forget(before);
-    this.#current.resize(this.#wanted);
+    cohort.resize(this.#wanted);
     // Behind those who may still take some of them.
     this.#portions.add(() => this.#origin.forerunners?.dismiss());
   }
@@ -199,7 +204,7 @@ export class Workers {
     this.#log.info(null, 'draining the workers; HUP brings them back');
     this.#drained = true;
     if (this.#next !== undefined) this.#reloadFailed(this.#next, 'the workers are to be drained', '');
-    this.#current?.retire();
+    for (const cohort of this.#cohorts) cohort.retire();
     this.#listener.hurry();
   }
 
@@ -310,7 +315,10 @@ export class Workers {
   }
 
   #forget(cohort: Cohort): void {
-    if (cohort !== this.#current && cohort !== this.#next && cohort.empty) this.#cohorts.delete(cohort);
+    if (cohort === this.#current || cohort === this.#next || !cohort.empty) return;
+    // Some may be about to be started, of which nobody would know.
+    cohort.retire();
+    this.#cohorts.delete(cohort);
   }
 
   #order(slot: number, pinned: Release): WorkerOrder {

@@ -147,6 +147,8 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     ...quiet,
     loaded: (state) => to({ ...state, loaded: true }),
     loadFailed: (state, { reason }) => step({ ...state, loaded: false }, { do: 'retry', reason }),
+    // By hand they accepted already, but for one that had to be started again.
+    exposed: (state) => to({ ...state, loaded: true }),
     exposeFailed: (_state, { reason }) => leave(1, reason),
     // Whoever leaves before it knows whose the files are removes either too few or somebody else's.
     stop: (state, { quick }) => to({ ...state, stop: order(quick) }),
@@ -161,6 +163,7 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     // It may be a release that never loads, and this is the way to another one.
     reload: (state) => step(state, { do: 'renew' }),
     loaded: () => expose('reign'),
+    exposed: () => takeCharge('none'),
     loadFailed: (state, { reason }) => step(state, { do: 'retry', reason }),
     stop: () => leave(0, STOPPED),
   },

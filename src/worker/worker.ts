@@ -142,6 +142,7 @@ export class Worker {
   }
 
   async #accept({ app, boot, connections, log, copy }: Loaded, positions = allOf(boot)): Promise<void> {
+    this.#watch();
     this.#acceptors = await listenOn(app.server, positions.map(descriptorAt), boot.backlog, copy);
     this.#giveBackClose = hearAppClose(app.server, (callback) => {
       this.#closing.push(callback);
@@ -152,7 +153,6 @@ export class Worker {
     await setImmediate();
     await setImmediate();
     this.#channel.send({ type: 'accepting' });
-    this.#watch();
     this.#endLimits = watchLimits(
       connections,
       { requests: boot.maxRequests, memory: boot.maxMemory },

@@ -222,6 +222,31 @@ test('TERM to the old one while no new worker accepts: the old ones drain when o
   t.is((await ask(holdfast.target)).status, 200);
 });
 
+for (const order of ['TERM to the old one', 'TERM to the new one'])
+  test(`${order}: one whom TTOU has left, for another does not accept yet, is somebody who accepts`, async (t) => {
+    const mood = join(tempDir(t), 'mood');
+    const holdfast = await startHoldfast(t, {
+      app: fixture('moody.mjs'),
+      args: ['-w', '2', '--upgrade', 'manual', '--log-level', 'debug'],
+      env: { MOOD: mood },
+      allowErrors: [...expected, /in no mood/],
+    });
+    const { old, next } = await trial(holdfast);
+    const [master, gen] = order === 'TERM to the old one' ? [next, 2] : [old, 1];
+    writeFileSync(mood, 'throw');
+    const after = holdfast.log.length;
+    process.kill(holdfast.workers(gen).find(({ slot }) => slot === 1)?.pid ?? 0, 'SIGKILL');
+    await holdfast.event('worker.exit', (line) => line.pid === master, { after });
+    process.kill(master, 'SIGTTOU');
+    await holdfast.says(/^1 worker wanted$/);
+    process.kill(master === next ? old : next, 'SIGTERM');
+    await holdfast.event(gen === 2 ? 'upgrade.done' : 'upgrade.rollback');
+    t.is((await ask(holdfast.target)).status, 200);
+    t.is(holdfast.pid(), master);
+    rmSync(mood);
+    await holdfast.event('worker.ready', (line) => line.pid === master && line.slot === 1, { after });
+  });
+
 test('a new one that is killed after a WINCH leaves the old one in charge, with workers', async (t) => {
   const { holdfast } = await start(t);
   const probing = probeRefused(t, holdfast.target);

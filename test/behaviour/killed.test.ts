@@ -1,5 +1,7 @@
 // Any process may die at any moment: kill -9 of each party at each step, under load, with no refused connection and no exchange lost but those of a worker that was killed itself.
+import { once } from 'node:events';
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import test, { type ExecutionContext } from 'ava';
@@ -236,6 +238,39 @@ test('a candidate that is killed between commit and serving is rolled back', asy
     t.is(holdfast.processes().length, 3);
     t.false(existsSync(`${holdfast.pidfile}.2`));
   });
+});
+
+test('a candidate that is killed while its worker takes its first connection: that is answered', async (t) => {
+  const dir = tempDir(t);
+  const [app, gate] = ['app.mjs', 'gate'].map((name) => join(dir, name)) as [string, string];
+  writeFileSync(
+    app,
+    `import { createServer } from 'node:http';
+     import { existsSync, writeFileSync } from 'node:fs';
+     const gate = ${JSON.stringify(gate)};
+     export default createServer((_, res) => res.end('served by ' + process.env.HOLDFAST_GENERATION)).once('connection', () => {
+       if (process.env.HOLDFAST_GENERATION === '1') return;
+       writeFileSync(gate + '.reached', '');
+       while (!existsSync(gate));
+     });`,
+  );
+  const holdfast = await startHoldfast(t, { app, args: ['-w', '1', '--log-level', 'debug'], allowErrors: expected });
+  const [worker] = holdfast.workers();
+  await freeze(t, worker?.pid ?? 0);
+  const answer = ask(holdfast.target, '/', 20_000);
+  answer.catch(() => {});
+  // Those who wait are taken in the order in which they came.
+  const later = connect(holdfast.target);
+  await once(later, 'connect');
+  later.destroy();
+  holdfast.signal('SIGUSR2');
+  await waitFor(() => existsSync(`${gate}.reached`), 20_000, 'the first connection');
+  process.kill(holdfast.pidIn('.2'), 'SIGKILL');
+  await holdfast.says(/recovering: accepting: reverting/);
+  writeFileSync(gate, '');
+  t.is((await answer).body, 'served by 2');
+  thaw(worker?.pid ?? 0);
+  await holdfast.event('upgrade.rollback');
 });
 
 heavyTest('a candidate that is stopped between commit and serving is rolled back after ten seconds', async (t) => {

@@ -185,3 +185,11 @@ test('by hand: an incumbent that dies is succeeded, whatever stage the candidate
 test('by hand: orders for the one in charge are refused', (t) => {
   for (const event of ['upgrade', 'reload', 'drain'] as const) t.deepEqual(tell({ is: 'beside' }, { event }).done, ['refuse']);
 });
+
+test('by hand, a candidate whose incumbent dies while its workers begin to accept, and one of them too, is in charge when all do', (t) => {
+  const trying: Candidacy = { is: 'exposing', to: 'try', stop: 'none' };
+  const failed = { event: 'loadFailed', status: 3, reason: 'x' } as const;
+  const [claimed, exposed] = [{ event: 'claimed', ours: true }, { event: 'exposed' }] as const;
+  t.deepEqual(tell(trying, gone, failed, claimed, exposed), { state: { is: 'incumbent' }, done: ['claim', 'retry', 'takeCharge'] });
+  t.deepEqual(tell(trying, gone, failed, exposed, claimed).done, ['claim', 'retry', 'expose']);
+});
