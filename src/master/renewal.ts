@@ -33,7 +33,7 @@ export class Renewal {
   /** From here on whoever is started gets the new ones; and the old ones, too, if those are `unserved`: the workers were drained. */
   begin(unserved: boolean): void {
     this.#attempt(() => this.#set.revive(this.#backlog));
-    this.#renewed = this.#set.all.flatMap((old) => this.#attempt(() => this.#renew(old, unserved)) ?? []);
+    this.#renewed = this.#set.lasting.flatMap((old) => this.#attempt(() => this.#renew(old, unserved)) ?? []);
   }
 
   /**
