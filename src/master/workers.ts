@@ -149,8 +149,11 @@ export class Workers {
       return this.#log.error('reload.failed', `reload failed, everything is as it was: ${messageOf(error)}`, { reason: messageOf(error) });
     }
     this.#log.info(null, `loading ${this.#release.cwd} instead`);
-    before.kill();
+    // By hand some may accept, and do so until the new ones do.
+    const { exposed } = before;
+    if (!exposed) before.kill();
     this.start(this.#listeners);
+    if (exposed) this.#current?.expose();
     this.persist();
   }
 

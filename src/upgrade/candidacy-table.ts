@@ -150,6 +150,8 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     // By hand they accepted already, but for one that had to be started again.
     exposed: (state) => to({ ...state, loaded: true }),
     exposeFailed: (_state, { reason }) => leave(1, reason),
+    // As below: the pidfile may name us by now.
+    reload: (state) => (state.loaded ? ignore(state) : step(state, { do: 'renew' })),
     // Whoever leaves before it knows whose the files are removes either too few or somebody else's.
     stop: (state, { quick }) => to({ ...state, stop: order(quick) }),
     claimed: ({ loaded, stop }, { ours }) => {

@@ -109,6 +109,9 @@ test('a candidate on its own goes on booting, and tries again when that fails', 
 
 test('a candidate on its own loads what is current at HUP, while its incumbent lives it does not', (t) => {
   t.deepEqual(tell({ is: 'alone' }, { event: 'reload' }), { state: { is: 'alone' }, done: ['renew'] });
+  const claiming = { is: 'claiming', loaded: false, stop: 'none' } as const;
+  t.deepEqual(tell(claiming, { event: 'reload' }), { state: claiming, done: ['renew'] });
+  t.deepEqual(tell({ ...claiming, loaded: true }, { event: 'reload' }), { state: { ...claiming, loaded: true }, done: [] });
   t.deepEqual(tell(loading, { event: 'reload' }), { state: loading, done: [] });
 });
 
