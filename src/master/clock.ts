@@ -1,5 +1,4 @@
 /** One timer for everything that has a deadline (master). Idle, it is the master's only wake-up. */
-
 import { monotonic } from '../sys/monotonic.js';
 import { LATE } from '../upgrade/limits.js';
 

@@ -1,5 +1,4 @@
 /** The workers of one release in one master (master): a wanted number of slots, each filled, refilled and emptied. */
-
 import { monotonic } from '../sys/monotonic.js';
 import { Backoff } from './backoff.js';
 import type { Deal } from './deal.js';

@@ -1,5 +1,4 @@
 /** Where a master comes from: from nobody, or from the one before (master). */
-
 import type { Lease } from '../channel/lease.js';
 import type { Daemon } from '../daemon/index.js';
 import type { Listener } from '../listeners/index.js';

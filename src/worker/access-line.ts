@@ -1,5 +1,4 @@
 /** In the worker: an exchange as a line of the access log, by gunicorn's atoms or as JSON. */
-
 import type { AccessFormat, Piece } from '../settings/index.js';
 import { sentHeader } from '../sys/http-socket.js';
 import { escaped } from './access-escape.js';

@@ -1,5 +1,4 @@
 /** In the worker, while it drains: connections that nobody has used yet. Node has no keep-alive timer for them. */
-
 import { monotonic } from '../sys/monotonic.js';
 import type { Connection } from './connections.js';
 
