@@ -21,6 +21,8 @@ const oldest = nodes[0] ?? '';
 const newest = nodes.at(-1) ?? '';
 const names = new Map(nodes.map((node) => [node, versionOf(node)]));
 const nameOf = (node: string) => names.get(node) ?? node;
+/** For a title: a test that is skipped has one, too. */
+const all = nodes.length > 0 ? nodes.map(nameOf).join(' to ') : 'the oldest to the newest';
 /** --disable-sigusr1 is there from 22.14 on, NODE_COMPILE_CACHE from 22.1 on. */
 const isLater = (node: string) => !nameOf(node).startsWith('20.');
 
@@ -33,7 +35,7 @@ async function upgradeTo(t: ExecutionContext, holdfast: Holdfast, current: Curre
 }
 
 for (const how of ['PATH', 'an absolute path'] as const) {
-  tested(`from Node ${nodes.map(nameOf).join(' to ')}, back at once, there and back again, found through ${how}, under load`, async (t) => {
+  tested(`from Node ${all}, back at once, there and back again, found through ${how}, under load`, async (t) => {
     const current = new CurrentNode(t, oldest);
     const node = how === 'PATH' ? 'node' : join(current.link, 'node');
     const holdfast = await startHoldfast(t, { node, env: { PATH: current.path }, args: ['-w', '2'], stopMs: 40_000 });

@@ -57,6 +57,8 @@ test.serial(heavily(`${SIZES.length} upgrades between 4, 2 and 6 workers lose no
     t.is((await holdfast.upgrade()).event, 'upgrade.done');
     await load.mark();
     await load.answeredAtLeast(200);
+    // Between the upgrades, too, each socket is somebody's: the load is patient, and whoever waited would be served by the next generation.
+    await Promise.all(Array.from({ length: 40 }, () => ask(holdfast.target, '/', 10_000)));
     // The first six have new sockets as soon as nobody could return without them; the next upgrade comes while generations drain.
     if (upgrade === 1) await drained(holdfast, 6);
     if (upgrade === 1) await sockets(holdfast, 6);

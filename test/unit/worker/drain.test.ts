@@ -3,7 +3,7 @@ import type { Socket } from 'node:net';
 import { setTimeout as pause, setImmediate } from 'node:timers/promises';
 import test from 'ava';
 import { drainLimit } from '#src/worker/drain.js';
-import { CLOSE, Client, DEADLINE_MS, GET, gate, POST, serve } from './wire.js';
+import { CLOSE, Client, DEADLINE_MS, drainsAsOne, GET, gate, POST, serve } from './wire.js';
 
 const nothing = { idle: 0, unused: 0, 'request head': 0, exchange: 0, upgraded: 0, 'tls handshake': 0, closing: 0 };
 
@@ -277,16 +277,7 @@ test('a socket that the app hands back to the server after CONNECT is one connec
   const client = await Client.connect(t, served);
   client.send('CONNECT there:80 HTTP/1.1\r\nHost: there\r\n\r\n');
   await client.until('200 OK');
-  client.send(GET('/0'));
-  await client.until('</0>');
-  t.is(served.connections.size, 1);
-  const drained = served.drain();
-  await pause(100);
-  client.send(GET('/1'));
-  t.is(await client.ended, 'end');
-  t.deepEqual([client.count('</1>'), client.count(CLOSE)], [1, 1]);
-  t.like(await drained, { answered: 1, destroyed: nothing });
-  t.is(served.connections.size, 0);
+  await drainsAsOne(t, served, client);
 });
 
 test('a half-sent first head is in flight', async (t) => {

@@ -4,7 +4,7 @@ import { connect as connectTcp, type Socket } from 'node:net';
 import { setTimeout as pause, setImmediate } from 'node:timers/promises';
 import { connect, TLSSocket } from 'node:tls';
 import test, { type ExecutionContext } from 'ava';
-import { CLOSE, Client, GET, POST, type Served, serve } from './wire.js';
+import { CLOSE, Client, drainsAsOne, GET, POST, type Served, serve } from './wire.js';
 
 // Self-signed, of no use to anybody.
 const key = `-----BEGIN PRIVATE KEY-----
@@ -138,15 +138,5 @@ test('TLS that the app puts over an upgraded connection is that connection, and 
   const secured = connect({ socket: plain.socket, rejectUnauthorized: false });
   await once(secured, 'secureConnect');
   const client = new Client(secured);
-  client.send(GET('/0'));
-  await client.until('</0>');
-  t.is(served.connections.size, 1);
-  const drained = served.drain();
-  await pause(100);
-  client.send(GET('/1'));
-  t.is(await client.ended, 'end');
-  t.deepEqual([client.count('</1>'), client.count(CLOSE)], [1, 1]);
-  const { answered, destroyed } = await drained;
-  t.deepEqual([answered, Object.values(destroyed).some((count) => count > 0)], [1, false]);
-  t.is(served.connections.size, 0);
+  await drainsAsOne(t, served, client);
 });

@@ -1,6 +1,7 @@
 // The two ends of the tests: a server that is tracked as a worker's is, and clients that see every byte, half-close and reset.
 import { createServer, type Server as HttpServer, type RequestListener } from 'node:http';
 import { type AddressInfo, connect, Server as NetServer, type Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { ExecutionContext } from 'ava';
 import { type Connections, type Server, trackConnections } from '#src/worker/connections.js';
 import { type DrainReport, drain } from '#src/worker/drain.js';
@@ -104,4 +105,19 @@ export function gate<T = void>(): Gate<T> {
     open = resolve;
   });
   return { opened, open };
+}
+
+/** Of a client that came to the server by a detour of the app's: one connection, that stays open idle and ends with the answer to its next request. */
+export async function drainsAsOne(t: ExecutionContext, served: Served, client: Client): Promise<void> {
+  client.send(GET('/0'));
+  await client.until('</0>');
+  t.is(served.connections.size, 1);
+  const drained = served.drain();
+  await pause(100);
+  client.send(GET('/1'));
+  t.is(await client.ended, 'end');
+  t.deepEqual([client.count('</1>'), client.count(CLOSE)], [1, 1]);
+  const { answered, destroyed } = await drained;
+  t.deepEqual([answered, Object.values(destroyed).some((count) => count > 0)], [1, false]);
+  t.is(served.connections.size, 0);
 }
