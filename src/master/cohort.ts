@@ -1,13 +1,13 @@
 /** The workers of one release in one master (master): a wanted number of slots, each filled, refilled and emptied. */
 import { monotonic } from '../sys/monotonic.js';
-import { Backoff } from './backoff.js';
 import type { Deal } from './deal.js';
 import type { Portions } from './portions.js';
-import { type Restraint, restraint } from './recycling.js';
-import { Slots } from './slots.js';
+import type { Restraint } from './recycling.js';
+import { Relief } from './relief.js';
+import { Roster } from './roster.js';
+import { Vacancies } from './vacancies.js';
 import { bootFailure, type WorkerEnd } from './worker-end.js';
-import type { WorkerOrder } from './worker-order.js';
-import { type WorkerListener, WorkerProcess } from './worker-process.js';
+import type { WorkerListener, WorkerProcess } from './worker-process.js';
 
 export interface CohortListener {
   /** Every wanted slot is loaded and probed. */
@@ -27,50 +27,43 @@ export interface CohortListener {
   empty(): void;
 }
 
-/** A worker that accepted for less than this was not healthy: its replacement waits. Milliseconds. */
-const HEALTHY = 1_000;
-
 export class Cohort {
-  #wanted = 0;
   #exposed = false;
   /** Tries again when a worker fails to boot, instead of giving up. */
   #patient = false;
-  readonly #slots = new Slots<WorkerProcess>();
-  /** Beyond the wanted slots, in the place of some that do not accept yet. */
-  #kept: ReadonlySet<WorkerProcess> = new Set();
-  readonly #leaving = new Set<WorkerProcess>();
-  readonly #backoff = new Backoff();
-  /** Slots whose next worker is to be started in a moment. */
-  readonly #due = new Set<number>();
-  readonly #portions: Portions;
-  readonly #order: (slot: number) => WorkerOrder;
+  readonly #roster = new Roster<WorkerProcess>();
+  readonly #slots = this.#roster.slots;
+  readonly #vacancies: Vacancies;
+  readonly #relief: Relief<WorkerProcess>;
+  readonly #hire: (slot: number, listener: WorkerListener) => WorkerProcess;
   readonly #shares: (slots: readonly number[]) => Deal;
   readonly #listener: CohortListener;
   readonly #workerListener: WorkerListener;
 
-  /** `shares`: who accepts where, of the slots that have a worker. */
+  /** `hire`: start a worker. `shares`: who accepts where, of the slots that have one. */
   constructor(
     portions: Portions,
-    order: (slot: number) => WorkerOrder,
+    hire: (slot: number, listener: WorkerListener) => WorkerProcess,
     shares: (slots: readonly number[]) => Deal,
     listener: CohortListener,
   ) {
-    this.#portions = portions;
-    this.#order = order;
+    this.#vacancies = new Vacancies(portions, (slot) => this.#start(slot));
+    this.#relief = new Relief(this.#roster, this.#vacancies, (worker, by) => listener.restrained(worker, by));
+    this.#hire = hire;
     this.#shares = shares;
     this.#listener = listener;
     this.#workerListener = {
       ready: (worker) => this.#ready(worker),
       accepting: (worker) => this.#accepts(worker),
       leaving: (worker) => this.#left(worker),
-      spent: (worker) => this.#reachedLimit(worker),
+      spent: (worker) => this.#relief.spend(worker),
       stopped: (worker) => this.#stopped(worker),
       end: (worker, end) => this.#ended(worker, end),
     };
   }
 
   get empty(): boolean {
-    return this.#slots.occupants.length === 0 && this.#leaving.size === 0;
+    return this.#roster.empty;
   }
 
   get exposed(): boolean {
@@ -79,29 +72,29 @@ export class Cohort {
 
   /** Every wanted slot accepts, and nobody is leaving or to be replaced. */
   get settled(): boolean {
-    return this.#in('accepting') === this.#wanted && this.#leaving.size === 0 && this.#slots.settled;
+    return this.#roster.missing.length === 0 && this.#roster.leaving.length === 0 && this.#slots.settled;
   }
 
   /** Somebody accepts, and is not about to leave. */
   get serves(): boolean {
-    return this.#serving.some((worker) => worker.state === 'accepting');
+    return this.#roster.serving.some((worker) => worker.state === 'accepting');
   }
 
   /** Somebody accepts, and whoever does not waits for another attempt after one that failed. */
   get limps(): boolean {
-    const missing = this.#wantedSlots.filter((slot) => this.#slots.occupant(slot)?.state !== 'accepting');
-    return this.serves && missing.every((slot) => this.#slots.isEmpty(slot) && this.#backoff.has(slot));
+    return this.serves && this.#roster.missing.every((slot) => this.#slots.isEmpty(slot) && this.#vacancies.isPaused(slot));
   }
 
   get workers(): readonly WorkerProcess[] {
-    return [...this.#slots.occupants, ...this.#slots.substitutes, ...this.#leaving];
+    return this.#roster.all;
   }
 
   /** Have `wanted` slots filled: start what is missing, drain those beyond it, but no sooner than as many accept without them. */
   resize(wanted: number): void {
-    this.#wanted = wanted;
-    for (const slot of this.#wantedSlots) if (this.#slots.isEmpty(slot) && !this.#backoff.has(slot)) this.#spawn(slot);
-    this.#backoff.forgetBeyond(wanted);
+    this.#roster.wanted = wanted;
+    for (const slot of this.#roster.wantedSlots)
+      if (this.#slots.isEmpty(slot) && !this.#vacancies.isPaused(slot)) this.#vacancies.fill(slot);
+    this.#vacancies.forgetBeyond(wanted);
     this.#shrink();
     this.#tell();
   }
@@ -119,13 +112,15 @@ export class Cohort {
   persist(): void {
     if (this.#patient) return;
     this.#patient = true;
-    for (const slot of this.#wantedSlots) if (this.#slots.isEmpty(slot) && !this.#due.has(slot)) this.#refill(slot, false);
+    for (const slot of this.#roster.wantedSlots)
+      if (this.#slots.isEmpty(slot) && !this.#vacancies.isDue(slot)) this.#vacancies.refill(slot, false, monotonic());
   }
 
   /** Who serves, or is about to, gets the share that it has by now: those who are to leave have none. */
   deal(): void {
-    const shares = this.#shares(slotsOf(this.#serving));
-    for (const worker of this.#serving) worker.serve(shares.get(worker.slot) ?? []);
+    const { serving } = this.#roster;
+    const shares = this.#shares(slotsOf(serving));
+    for (const worker of serving) worker.serve(shares.get(worker.slot) ?? []);
   }
 
   /** Drain them all, for good. */
@@ -135,61 +130,44 @@ export class Cohort {
 
   quit(): void {
     this.retire();
-    for (const worker of this.#leaving) worker.quit();
+    for (const worker of this.#roster.leaving) worker.quit();
   }
 
   /** Without mercy: they serve nobody yet. */
   kill(): void {
     this.retire();
-    for (const worker of this.#leaving) worker.kill();
+    for (const worker of this.#roster.leaving) worker.kill();
   }
 
   /** Judge everybody by the clock, and start what has waited long enough. */
   tick(now: number): void {
     for (const worker of this.workers) worker.check(now);
-    for (const slot of this.#backoff.over(now)) if (this.#slots.lacks(slot)) this.#spawn(slot);
-    this.#recycle();
+    for (const slot of this.#vacancies.over(now)) if (this.#slots.lacks(slot)) this.#vacancies.fill(slot);
+    this.#relief.recycle();
   }
 
   rearm(milliseconds: number): void {
     for (const worker of this.workers) worker.rearm(milliseconds);
-    this.#backoff.rearm(milliseconds);
+    this.#vacancies.rearm(milliseconds);
   }
 
   #shrink(): void {
-    const beyond = [...this.#slots.occupants, ...this.#slots.substitutes].filter((worker) => !this.#isWanted(worker));
-    const inPlace = beyond.filter((worker) => worker.state === 'accepting' && this.#slots.isOccupant(worker));
-    const lacking = this.#wanted === 0 ? 0 : this.#wanted - this.#in('accepting');
-    this.#kept = new Set(inPlace.sort((a, b) => a.slot - b.slot).slice(0, lacking));
-    for (const worker of this.#kept) this.#slots.stay(worker);
+    const others = this.#roster.choose();
     this.deal();
-    for (const worker of beyond) if (!this.#kept.has(worker)) this.#retire(worker);
+    for (const worker of others) this.#retire(worker);
   }
 
-  #isWanted({ slot }: WorkerProcess): boolean {
-    return slot <= this.#wanted;
-  }
-
-  /** In its turn, if it is wanted then. */
-  #spawn(slot: number): void {
-    if (this.#due.has(slot)) return;
-    this.#due.add(slot);
-    this.#portions.add(() => {
-      this.#due.delete(slot);
-      if (slot <= this.#wanted && this.#slots.lacks(slot)) this.#start(slot);
-    });
-  }
-
+  /** If it is wanted by now. */
   #start(slot: number): void {
+    if (slot > this.#roster.wanted || !this.#slots.lacks(slot)) return;
     const instead = this.#slots.occupant(slot);
-    const worker = new WorkerProcess(this.#order(slot), this.#workerListener);
+    const worker = this.#hire(slot, this.#workerListener);
     this.#slots.add(worker);
     this.#listener.spawned(worker, instead);
   }
 
   #retire(worker: WorkerProcess): void {
-    this.#slots.remove(worker);
-    this.#leaving.add(worker);
+    this.#roster.leave(worker);
     // One that does not know its app yet has nothing to drain.
     if (worker.state === 'booting') worker.kill();
     else worker.drain();
@@ -204,65 +182,26 @@ export class Cohort {
 
   /** Those who accept already keep what they serve until these do, too. */
   #admit(workers: readonly WorkerProcess[]): void {
-    const shares = this.#shares(slotsOf([...this.#serving, ...workers]));
+    const shares = this.#shares(slotsOf([...this.#roster.serving, ...workers]));
     for (const worker of workers) worker.serve(shares.get(worker.slot) ?? []);
   }
 
-  get #wantedSlots(): readonly number[] {
-    return Array.from({ length: this.#wanted }, (_, index) => index + 1);
-  }
-
-  get #serving(): readonly WorkerProcess[] {
-    return this.workers.filter((worker) => worker.serves && (this.#isWanted(worker) || this.#kept.has(worker)));
-  }
-
   #tell(): void {
-    if (this.#wanted === 0) return;
-    if (this.#exposed && this.#in('accepting') === this.#wanted) this.#listener.accepting();
-    else if (!this.#exposed && this.#in('ready') === this.#wanted) this.#listener.ready();
+    const { wanted } = this.#roster;
+    if (wanted === 0) return;
+    if (this.#exposed && this.#roster.count('accepting') === wanted) this.#listener.accepting();
+    else if (!this.#exposed && this.#roster.count('ready') === wanted) this.#listener.ready();
   }
 
-  #in(state: WorkerProcess['state']): number {
-    return this.#slots.occupants.filter((worker) => worker.state === state && this.#isWanted(worker)).length;
-  }
-
-  /** It was told to leave, by somebody else: not before another one accepts in its place, but that one is started at once. */
   #left(worker: WorkerProcess): void {
-    if (!this.#slots.isOccupant(worker)) return worker.drain();
-    // Another one is on its way already, unless more are wanted again.
-    if (!this.#isWanted(worker)) return this.#slots.spend(worker);
-    if (!this.#slots.isDeparting(worker)) this.#replace(worker, worker.acceptingFor >= HEALTHY);
+    if (this.#slots.isOccupant(worker)) this.#relief.relieve(worker);
+    else worker.drain();
   }
 
   /** Its siblings have what it had, and another one is started at once: its drain may take long. */
   #stopped(worker: WorkerProcess): void {
     this.#shrink();
     this.#left(worker);
-  }
-
-  #reachedLimit(worker: WorkerProcess): void {
-    if (!this.#slots.isOccupant(worker) || this.#slots.isDeparting(worker)) return;
-    this.#slots.spend(worker);
-    this.#recycle();
-  }
-
-  /** As many as may be replaced now. It had enough, which is no fault of its own: there is no pause as for one that died. */
-  #recycle(): void {
-    for (const worker of this.#slots.spent.filter((each) => this.#isWanted(each))) {
-      const by = restraint(worker, { wanted: this.#wanted, booting: this.#booting, draining: this.#leaving.size });
-      if (by === undefined) this.#replace(worker, true);
-      else this.#listener.restrained(worker, by);
-    }
-  }
-
-  /** Substitutes, those that are about to be started included. */
-  get #booting(): number {
-    return this.#slots.substitutes.length + [...this.#due].filter((slot) => !this.#slots.isEmpty(slot)).length;
-  }
-
-  #replace(worker: WorkerProcess, healthy: boolean): void {
-    this.#slots.depart(worker);
-    this.#refill(worker.slot, healthy);
   }
 
   /** Only now the one before it drains: a slot that accepted never stops to. */
@@ -274,52 +213,24 @@ export class Cohort {
     }
     this.#shrink();
     this.#tell();
-    this.#recycle();
+    this.#relief.recycle();
   }
 
   #ended(worker: WorkerProcess, end: WorkerEnd): void {
-    this.#leaving.delete(worker);
+    this.#roster.forget(worker);
     this.deal();
-    const replacedAfter = this.#missed(worker, end);
-    this.#listener.ended(worker, end, replacedAfter, this.#slots.occupant(worker.slot));
+    const next = this.#relief.bury(worker, this.#patient);
+    if (next === 'failure') this.#fail(worker, end);
+    this.#listener.ended(worker, end, next === 'failure' ? undefined : next, this.#slots.occupant(worker.slot));
     if (this.empty) return this.#listener.empty();
-    this.#recycle();
+    this.#relief.recycle();
     // Its substitute was ready, and nobody waits for more.
     if (!this.#exposed) this.#tell();
-  }
-
-  /** Milliseconds until its slot is filled again; undefined if that is not to be, or for a failure. */
-  #missed(worker: WorkerProcess, end: WorkerEnd): number | undefined {
-    if (this.#slots.isOccupant(worker)) return this.#vacated(worker, end);
-    if (!this.#slots.isSubstitute(worker)) return undefined;
-    this.#slots.remove(worker);
-    return this.#refill(worker.slot, false);
-  }
-
-  #vacated(worker: WorkerProcess, end: WorkerEnd): number | undefined {
-    const { slot } = worker;
-    const departing = this.#slots.isDeparting(worker);
-    this.#slots.remove(worker);
-    if (!this.#isWanted(worker)) return undefined;
-    if (this.#slots.promote(slot)) return 0;
-    // Its substitute failed to boot: the next attempt is due when it was.
-    if (departing) return this.#backoff.left(slot, monotonic());
-    if (this.#patient) return this.#refill(slot, worker.acceptingFor >= HEALTHY);
-    this.#fail(worker, end);
-    return undefined;
   }
 
   #fail(worker: WorkerProcess, end: WorkerEnd): void {
     const { status, reason, stack } = bootFailure(worker.slot, end);
     this.#listener.failed(status, reason, stack);
-  }
-
-  /** Milliseconds until the slot is filled again. */
-  #refill(slot: number, healthy: boolean): number {
-    if (!healthy) return this.#backoff.pause(slot, monotonic());
-    this.#backoff.forget(slot);
-    this.#spawn(slot);
-    return 0;
   }
 }
 
