@@ -102,8 +102,8 @@ export class Cohort {
   /** From now on whoever is ready accepts. One that dies is replaced; `patient` false: it is a failure until `persist`. */
   expose(patient = true): void {
     this.#exposed = true;
-    this.#patient ||= patient;
-    this.#admit(this.#slots.occupants.filter((worker) => worker.state === 'ready'));
+    if (patient) this.persist();
+    this.#admit([...this.#slots.occupants, ...this.#slots.substitutes].filter((worker) => worker.state === 'ready'));
     // Asked again, all may accept already.
     this.#tell();
   }
@@ -114,6 +114,8 @@ export class Cohort {
     this.#patient = true;
     for (const slot of this.#roster.wantedSlots)
       if (this.#slots.isEmpty(slot) && !this.#vacancies.isDue(slot)) this.#vacancies.refill(slot, false, monotonic());
+    // Some may have been started since the one that failed, and all be ready by now.
+    if (!this.#exposed) this.#tell();
   }
 
   /** Who serves, or is about to, gets the share that it has by now: those who are to leave have none. */
