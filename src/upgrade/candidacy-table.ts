@@ -117,6 +117,8 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
       if (!ALONE.includes(state.to)) return fail(status, reason);
       return state.to === 'reign' && state.stop !== 'none' ? leave(0, STOPPED) : step(state, { do: 'retry', reason });
     },
+    // It may be a release that loads and never accepts; nobody else is there to give way to.
+    reload: (state) => (ALONE.includes(state.to) ? step(state, { do: 'renew' }) : ignore(state)),
     exposed: (state) => exposed[state.to](state.stop),
     exposeFailed: (_state, { reason }) => fail(1, reason),
   },

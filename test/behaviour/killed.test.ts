@@ -429,25 +429,59 @@ function busiest(holdfast: Holdfast): Worker {
   return connections(first.pid) >= connections(second.pid) ? first : second;
 }
 
-test('a bad release whose incumbent is killed gives way to a good one at HUP, and until then the old workers serve', async (t) => {
-  const releases = new Releases(t, 2);
-  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: PATIENT, allowErrors: true, stopMs: 40_000 });
-  await withoutLoss(t, holdfast, async (load) => {
-    const { candidate, incumbent } = await holdLoading(holdfast, releases);
-    process.kill(incumbent, 'SIGKILL');
-    await waitFor(() => holdfast.pid() === candidate, 20_000, 'the candidate in the pidfile');
-    const bad = holdfast.workers(2);
-    releases.point(releases.addBad('throws'));
-    process.kill(candidate, 'SIGHUP');
-    await holdfast.says(/this release throws at import.*replaced in/);
-    for (const { pid } of bad) t.false(isAlive(pid), 'those that would have gone on loading');
-    releases.point(2);
-    const after = holdfast.log.length;
-    process.kill(candidate, 'SIGHUP');
-    t.is((await holdfast.event('master.ready', undefined, { after })).pid, candidate);
-    await waitFor(() => holdfast.processes().length === 3, 60_000, 'one generation alone');
-    await load.mark();
-    await load.answeredAtLeast(50);
-    t.is((await ask(holdfast.target)).headers['x-release'], '2');
+const bad = {
+  'that throws': (releases: Releases) => releases.addBad('throws'),
+  'that loads, and cannot accept': (releases: Releases) =>
+    releases.add(`
+      import { createServer } from 'node:http';
+      const server = createServer();
+      server.listen = () => { throw new Error('this release throws at listen'); };
+      export default server;
+    `),
+};
+
+for (const [which, add] of Object.entries(bad))
+  test(`a release ${which} and whose incumbent is killed gives way to a good one at HUP, and until then the old workers serve`, async (t) => {
+    const releases = new Releases(t, 2);
+    const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: PATIENT, allowErrors: true, stopMs: 40_000 });
+    await withoutLoss(t, holdfast, async (load) => {
+      const { candidate, incumbent } = await holdLoading(holdfast, releases);
+      process.kill(incumbent, 'SIGKILL');
+      await waitFor(() => holdfast.pid() === candidate, 20_000, 'the candidate in the pidfile');
+      const before = holdfast.workers(2);
+      releases.point(add(releases));
+      process.kill(candidate, 'SIGHUP');
+      await holdfast.says(/this release throws at .*replaced in/);
+      for (const { pid } of before) t.false(isAlive(pid), 'those that would have gone on loading');
+      releases.point(2);
+      const after = holdfast.log.length;
+      process.kill(candidate, 'SIGHUP');
+      t.is((await holdfast.event('master.ready', undefined, { after })).pid, candidate);
+      await waitFor(() => holdfast.processes().length === 3, 60_000, 'one generation alone');
+      await load.mark();
+      await load.answeredAtLeast(50);
+      t.is((await ask(holdfast.target)).headers['x-release'], '2');
+    });
   });
+
+test('a candidate that failed, and whose workers load in the end, is in charge when its incumbent dies before it has heard of that', async (t) => {
+  const mood = join(tempDir(t), 'mood');
+  const holdfast = await startHoldfast(t, {
+    app: fixture('moody.mjs'),
+    args: ['-w', '1', '--log-level', 'debug'],
+    env: { MOOD: mood },
+    allowErrors: [...expected, /in no mood/],
+  });
+  writeFileSync(mood, 'wait');
+  const incumbent = holdfast.signal('SIGUSR2');
+  const { pid: candidate } = await holdfast.event('worker.spawn', ({ gen }) => gen === 2);
+  await freeze(t, incumbent);
+  writeFileSync(mood, 'throw');
+  await holdfast.says(/^loading: loadFailed: failing$/);
+  rmSync(mood);
+  process.kill(Number(candidate), 'SIGTTIN');
+  for (const slot of [1, 2]) await holdfast.event('worker.ready', (line) => line.gen === 2 && line['slot'] === slot);
+  process.kill(incumbent, 'SIGKILL');
+  t.is((await holdfast.event('master.ready', ({ gen }) => gen === 2)).pid, candidate);
+  t.is((await ask(holdfast.target)).status, 200);
 });

@@ -113,6 +113,10 @@ test('a candidate on its own loads what is current at HUP, while its incumbent l
   t.deepEqual(tell(claiming, { event: 'reload' }), { state: claiming, done: ['renew'] });
   t.deepEqual(tell({ ...claiming, loaded: true }, { event: 'reload' }), { state: { ...claiming, loaded: true }, done: [] });
   t.deepEqual(tell(loading, { event: 'reload' }), { state: loading, done: [] });
+  const renews = (['begin', 'reign', 'succeed', 'outlive', 'try'] as const).filter(
+    (to) => tell({ is: 'exposing', to, stop: 'none' }, { event: 'reload' }).done.length > 0,
+  );
+  t.deepEqual(renews, ['reign', 'outlive']);
 });
 
 test('an incumbent that dies after commit changes nothing', (t) => {
