@@ -24,7 +24,7 @@ export function currentRelease({ settings, command }: Path): Release {
   return resolveRelease(settings.app, command.directory, settings.chdir);
 }
 
-/** A generation runs one release; only if its files are gone are those looked for that the path as typed leads to now. */
+/** A generation runs one release; only if its files are gone are those looked for that the path as typed leads to now. It never throws. */
 export function pinnedOrOther(pinned: Release, origin: Path & { readonly log: Log }): Release {
   if (isThere(pinned)) return pinned;
   try {
@@ -32,9 +32,9 @@ export function pinnedOrOther(pinned: Release, origin: Path & { readonly log: Lo
     if (other.cwd !== pinned.cwd || other.app !== pinned.app)
       origin.log.warning(null, `${pinned.cwd} is gone; a worker is started from ${other.cwd}, another release than its siblings`);
     return other;
-  } catch (error) {
-    if (error instanceof HoldfastError) return pinned;
-    throw error;
+  } catch {
+    // Its worker will say so.
+    return pinned;
   }
 }
 
