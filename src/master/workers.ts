@@ -161,6 +161,8 @@ export class Workers {
   retire(): void {
     this.#drained = true;
     for (const cohort of this.#cohorts.all) cohort.retire();
+    // Nobody is to be added to it any more.
+    this.#reload = undefined;
   }
 
   /** As above, at once. */

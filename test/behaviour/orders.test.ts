@@ -85,6 +85,26 @@ test('USR2 during a reload that fails is followed all the same', async (t) => {
   t.pass();
 });
 
+test('TTIN to a master that was told to stop in mid-reload starts nobody', async (t) => {
+  const { holdfast, releases } = await start(t);
+  const held = await holdRequest(holdfast);
+  releases.point(addSlow(releases).release);
+  const master = holdfast.signal('SIGHUP');
+  await waitFor(() => holdfast.workers().length === 4, 20_000, 'those that the reload starts');
+  holdfast.signal('SIGTERM');
+  await waitFor(() => holdfast.workers().length === 1, 20_000, 'the one alone that has a request');
+  const after = holdfast.log.length;
+  await deliver(master, 'SIGTTIN');
+  process.kill(master, 'SIGTTOU');
+  await holdfast.says(/^2 workers wanted$/, undefined, { after });
+  t.deepEqual(
+    holdfast.log.slice(after).filter(({ event }) => event === 'worker.spawn' || event === 'reload.failed'),
+    [],
+  );
+  t.is(await held.answer(), 'held');
+  await holdfast.gone();
+});
+
 test('HUP during an upgrade that is committed goes to the new master', async (t) => {
   const { holdfast, releases } = await start(t);
   const { candidate, slow } = await holdLoading(holdfast, releases);
