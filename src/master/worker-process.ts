@@ -122,6 +122,7 @@ export class WorkerProcess {
   serve(all: readonly number[]): void {
     const positions = all.filter((position) => position < this.#order.boot.listeners);
     if (this.#serves?.join() === positions.join()) return;
+    if (this.#serves === undefined) this.#deadline = monotonic() + this.#order.bootTimeout;
     this.#channel?.send({ type: this.#serves === undefined ? 'accept' : 'serve', positions });
     this.#serves = positions;
   }
@@ -150,8 +151,8 @@ export class WorkerProcess {
   /** Judge by the clock. */
   check(now: number): void {
     if (this.#state === 'gone' || this.#exit !== undefined) return;
-    if (this.#state === 'booting' && now > this.#deadline)
-      this.#fail(3, `worker ${this.slot} was not ready within ${this.#order.bootTimeout / 1000} s (--boot-timeout)`);
+    if (this.#state === 'booting' && now > this.#deadline) this.#isLate('was not ready');
+    else if (this.#state === 'ready' && this.#serves !== undefined && now > this.#deadline) this.#isLate('did not accept');
     else if (this.#state === 'draining' && now > this.#deadline + DRAIN_PATIENCE) this.kill();
     else if (this.#abort?.overdue(now) === true) this.kill();
     else if (this.#state !== 'booting' && this.#silentFor(now) && this.#abort?.ordered === false) this.#abort.order(now);
@@ -212,6 +213,10 @@ export class WorkerProcess {
   #draining(): void {
     this.#state = 'draining';
     this.#deadline = monotonic() + this.#drainLimit;
+  }
+
+  #isLate(how: string): void {
+    this.#fail(3, `worker ${this.slot} ${how} within ${this.#order.bootTimeout / 1000} s (--boot-timeout)`);
   }
 
   #fail(status: number, reason: string): void {

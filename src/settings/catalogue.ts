@@ -161,7 +161,7 @@ export const CATALOGUE = {
     flag: 'boot-timeout',
     type: 'SEC',
     initial: '60',
-    sentence: 'A new worker has this long to load the app and to pass the probe.',
+    sentence: 'A new worker has this long to load the app and to pass the probe, and as long to accept when it is told to.',
     parse: positiveSeconds,
   } satisfies Option<number>,
   probe: {

@@ -85,6 +85,28 @@ test('USR2 during a reload that fails is followed all the same', async (t) => {
   t.pass();
 });
 
+test('a reload whose workers load and never accept fails at the end of --boot-timeout, and USR2 is followed then', async (t) => {
+  const { holdfast, releases } = await start(t, {
+    args: ['--boot-timeout', '5', '--graceful-timeout', '1'],
+    allowErrors: [/reload\.failed/],
+  });
+  releases.point(
+    releases.add(`
+      import { createServer } from 'node:http';
+      const server = createServer();
+      server.listen = () => server;
+      export default server;
+    `),
+  );
+  const after = holdfast.log.length;
+  holdfast.signal('SIGHUP');
+  await holdfast.event('worker.ready', undefined, { after });
+  releases.point(2);
+  holdfast.signal('SIGUSR2');
+  t.regex(String((await holdfast.event('reload.failed')).reason), /^worker \d did not accept within 5 s \(--boot-timeout\)$/);
+  await holdfast.event('upgrade.done');
+});
+
 test('TTIN to a master that was told to stop in mid-reload starts nobody', async (t) => {
   const { holdfast, releases } = await start(t);
   const held = await holdRequest(holdfast);
