@@ -24,7 +24,7 @@ import type { Settings } from '../settings/index.js';
 import { isShut } from '../sys/sockets.js';
 import { boundAgain } from './bound-again.js';
 import { type Deal, deal, type Layout } from './deal.js';
-import { type Heirs, reclaimed } from './heirs.js';
+import { type Heirs, publish, reclaimed } from './heirs.js';
 import { byAddress, divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
 import { QUEUE_LIMIT, untilEmpty } from './until-empty.js';
 
@@ -240,6 +240,11 @@ export class ListenerSet {
     } catch (error) {
       heirs.log.warning(null, messageOf(error));
     }
+  }
+
+  /** Our workers accept: what waited for that is to be found from now on. */
+  reclaim(backlog: number, log: Log): void {
+    for (const [waiting, published] of publish(this.lasting, backlog, log)) this.replace(waiting, published);
   }
 
   /** Some were replaced, and the workers from before have nothing else. */
