@@ -3,6 +3,7 @@ import type { BoundFile } from '../channel/master-messages.js';
 import { messageOf } from '../errors.js';
 import {
   type Address,
+  accessLackedBy,
   allowBeside,
   bindAll,
   closeListener,
@@ -63,6 +64,7 @@ export class ListenerSet {
     );
     for (const listener of match.drop) if (!outlived.includes(listener)) closeListener(listener);
     for (const warning of warnings) log.warning(null, warning);
+    sayKept(match.adopt, wanted, log);
     if (!divides(settings.reusePort, log)) {
       sayShared(match.adopt, log);
       return new ListenerSet(match.adopt, listeners, [], outlived, false, wanted);
@@ -282,6 +284,18 @@ export class ListenerSet {
 /** Nobody can find it any more, but somebody had: the workers of the generation before may have been drained before they came to him. */
 function isAwaited(listener: Listener): boolean {
   return /^unix:\//.test(listener.address) && listener.socketFile === undefined && !isShut(listener.fd) && queueLength(listener) > 0;
+}
+
+/** The file of a unix socket stays as it is, whatever mode and owner the new settings have for it. */
+function sayKept(adopted: readonly Listener[], wanted: readonly Address[], log: Log): void {
+  for (const address of wanted.filter((each) => adopted.some((listener) => listener.address === formatAddress(each)))) {
+    const lacked = accessLackedBy(address);
+    if (lacked.length > 0)
+      log.warning(
+        null,
+        `${formatAddress(address)} keeps the mode and the owner of its file, which are others than asked for: ${lacked.join('; ')}`,
+      );
+  }
 }
 
 /** Workers that may not, and clients of theirs, would not be let in by what only root may write. */

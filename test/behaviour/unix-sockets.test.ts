@@ -1,7 +1,7 @@
 // Unix sockets, by path and abstract: lossless through upgrades and reloads, given back when somebody removed the file, removed only by their owner.
 
 import { once } from 'node:events';
-import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -66,6 +66,22 @@ test(heavily(`abstract: ${UPGRADES} upgrades lose nothing`), async (t) => {
     await load.answeredAtLeast(200);
   }
   assertLossless(t, await load.stop());
+});
+
+test('a file keeps its mode when the next settings ask for another one, and a warning has the chmod', async (t) => {
+  const path = join(tempDir(t), 'shop.sock');
+  const next = launcher(t, `-w 1 -b unix:${path}?mode=0600`);
+  const holdfast = await startHoldfast(t, next.options);
+  const warned = () => holdfast.log.filter(({ level }) => level === 'warning').map(({ msg }) => msg);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  t.deepEqual(warned(), []);
+  next.write(`-w 1 -b unix:${path}?mode=0660`);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  t.is(statSync(path).mode & 0o777, 0o600);
+  t.deepEqual(warned(), [`unix:${path} keeps the mode and the owner of its file, which are others than asked for: chmod 0660 ${path}`]);
+  chmodSync(path, 0o660);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  t.is(warned().length, 1);
 });
 
 test('a file that somebody removed is back after HUP, with its mode, and those who were connected lose nothing', async (t) => {
