@@ -5,6 +5,7 @@ export { closeListener, removeSocketFile } from './close.js';
 export { decodeListeners, encodeListeners, type Inheritance } from './encode.js';
 export { holderOf, waitingAt } from './holder.js';
 export { inheritListener } from './inherit.js';
+export { accessLackedBy } from './kept-access.js';
 export { isListening, listen, listenAgain } from './listen.js';
 export type { Listener, SocketFile } from './listener.js';
 export { type Match, matchListeners, type Overlap } from './match.js';

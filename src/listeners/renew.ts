@@ -9,7 +9,7 @@ import { closeListener } from './close.js';
 import { refusal } from './complaints.js';
 import { listen } from './listen.js';
 import type { Listener, SocketFile } from './listener.js';
-import { hasPath } from './socket-file.js';
+import { hasPath, isFree } from './socket-file.js';
 
 /** Nothing waits there any more, and nobody can be given it to serve: its queue was reset, and it is readable for ever. */
 export const SHUT_DOWN = 'somebody had shut it down';
@@ -39,10 +39,10 @@ export function renewListener(listener: Listener, asked: Address | undefined, ba
 }
 
 /**
- * For a path that a dead master had given back, and on which its workers accept: another socket, which listens and has a draft name until `listen`
- * publishes it.
+ * For a path that another master had given back, and on which its workers accept, or which it has removed again when it left: another socket, which
+ * listens and has a draft name until `listen` publishes it.
  * @param heir that master's file
- * @returns undefined where the path does not lead there
+ * @returns undefined where the path leads to somebody else
  * @throws HoldfastError as bindListener does
  */
 export function reclaimListener(
@@ -52,7 +52,7 @@ export function reclaimListener(
   heir: SocketFile,
 ): Listener | undefined {
   const address = asked?.is === 'unix' ? asked : parseLabel(label);
-  if (address?.is !== 'unix' || !hasPath(address.path, heir)) return undefined;
+  if (address?.is !== 'unix' || !(hasPath(address.path, heir) || isFree(address.path))) return undefined;
   const fresh = bindInstead(address, heir);
   sockets.listen(fresh.fd, backlog);
   return { ...fresh, address: label };

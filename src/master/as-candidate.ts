@@ -162,12 +162,14 @@ export class AsCandidate {
     // A candidate's incumbent says why the upgrade was rolled back; nobody reads what a candidate writes to a terminal.
     const candidate = origin.before !== undefined;
     if (candidate && !this.#told) log.error(null, `the candidate gives up: ${reason}`);
-    // The last one of all removes every file, a candidate its own; whoever accepts already drains.
-    listeners?.removeFiles(generation.inCharge ? listeners.positions : listeners.newPositions);
+    // The last one of all removes every file, a candidate its own.
+    const ours = (generation.inCharge ? listeners?.positions : listeners?.newPositions) ?? [];
+    listeners?.removeFiles(ours);
     // It could not even bind what its own settings add.
     if (listeners === undefined && generation.inCharge) for (const each of origin.before?.inherited ?? []) removeSocketFile(each);
     this.#preparation.giveUp();
-    if (workers.exposed) workers.retire();
+    // Who waits where nobody else accepts is served, before whoever accepts already drains.
+    if (workers.exposed) generation.emptied(ours, () => workers.retire());
     else workers.kill();
     this.#turns.giveUp(status === EXIT.ok || candidate ? { status } : { status, reason });
   }

@@ -91,8 +91,10 @@ export class AsIncumbent {
         return this.#retirement.restore();
       case 'comeBack':
         return this.#retirement.comeBack();
+      case 'regain':
+        return this.#backOut.regain();
       case 'reclaim':
-        return this.#retirement.reclaim();
+        return this.#backOut.reclaim();
       case 'takeBack':
         return this.#takeBack();
       case 'stop':

@@ -42,12 +42,24 @@ export class BackOut {
     );
   }
 
+  /** What our next workers get: sockets that were closed for the successor, and one for each path that it had given back. */
+  regain(): void {
+    const { listeners, successor, log, origin } = this.#generation;
+    listeners?.regain({ files: successor?.files ?? [], backlog: origin.settings.backlog, log });
+  }
+
+  /** Our workers accept: who looks for such a path finds them from now on, and who had found the old socket is served first. */
+  reclaim(): void {
+    const { listeners, log, origin } = this.#generation;
+    listeners?.reclaim(origin.settings.backlog, log);
+    this.#generation.outliveListeners(QUEUE_LIMIT);
+  }
+
   /** Ends in `cleared`. */
   revert(end: End): void {
     const { successor, origin } = this.#generation;
     if (end === 'kill') successor?.kill();
-    // Nobody else holds it: its workers drain.
-    else if (end === 'behead') successor?.dropLease();
+    else if (end === 'behead') this.#behead();
     else this.#generation.tellSuccessor({ type: 'cancel', reason: 'the upgrade was backed out' });
     const patience = end === 'kill' ? 0 : origin.settings.gracefulTimeout * 1000 + DRAIN_PATIENCE;
     this.#ending ??= { killAt: monotonic() + patience, clearing: false };
@@ -86,10 +98,13 @@ export class BackOut {
     if (successor === undefined) return;
     this.#generation.successor = undefined;
     // Those that it has bound: of a dead one, for a living one is not dropped.
-    removeBoundFiles(successor.files);
-    // Its workers, which nobody new can find, accept for as long as its lease is held.
-    if (successor.files.length === 0) successor.close();
-    else void untilNobodyWaits(boundNames(successor.files), QUEUE_LIMIT).then(() => successor.close());
+    unlessAwaited(successor.files, () => successor.close());
+  }
+
+  /** Its master is dead, and nobody but us holds the lease: its workers drain when that is let go. */
+  #behead(): void {
+    const { successor } = this.#generation;
+    if (successor !== undefined) unlessAwaited(successor.files, () => successor.dropLease());
   }
 
   /** Its processes are gone; now its files. */
@@ -101,6 +116,13 @@ export class BackOut {
       log.error(null, messageOf(error));
     }
   }
+}
+
+/** Its workers, which nobody new can find from here on, accept for as long as its lease is held. */
+function unlessAwaited(files: readonly BoundFile[], then: () => void): void {
+  removeBoundFiles(files);
+  if (files.length === 0) then();
+  else void untilNobodyWaits(boundNames(files), QUEUE_LIMIT).then(then);
 }
 
 function boundNames(files: readonly BoundFile[]): readonly string[] {

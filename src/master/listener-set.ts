@@ -3,6 +3,7 @@ import type { BoundFile } from '../channel/master-messages.js';
 import { messageOf } from '../errors.js';
 import {
   type Address,
+  accessLackedBy,
   allowBeside,
   bindAll,
   closeListener,
@@ -24,7 +25,7 @@ import type { Settings } from '../settings/index.js';
 import { isShut } from '../sys/sockets.js';
 import { boundAgain } from './bound-again.js';
 import { type Deal, deal, type Layout } from './deal.js';
-import { type Heirs, reclaimed } from './heirs.js';
+import { type Heirs, publish, reclaimed } from './heirs.js';
 import { byAddress, divides, isTcp, lacking, layoutOf, sayShared, socketsEach, withOthers } from './own-sockets.js';
 import { QUEUE_LIMIT, untilEmpty } from './until-empty.js';
 
@@ -63,6 +64,7 @@ export class ListenerSet {
     );
     for (const listener of match.drop) if (!outlived.includes(listener)) closeListener(listener);
     for (const warning of warnings) log.warning(null, warning);
+    sayKept(match.adopt, wanted, log);
     if (!divides(settings.reusePort, log)) {
       sayShared(match.adopt, log);
       return new ListenerSet(match.adopt, listeners, [], outlived, false, wanted);
@@ -242,6 +244,11 @@ export class ListenerSet {
     }
   }
 
+  /** Our workers accept: what waited for that is to be found from now on. */
+  reclaim(backlog: number, log: Log): void {
+    for (const [waiting, published] of publish(this.lasting, backlog, log)) this.replace(waiting, published);
+  }
+
   /** Some were replaced, and the workers from before have nothing else. */
   get outdated(): boolean {
     return this.#outlived.length > 0;
@@ -277,6 +284,18 @@ export class ListenerSet {
 /** Nobody can find it any more, but somebody had: the workers of the generation before may have been drained before they came to him. */
 function isAwaited(listener: Listener): boolean {
   return /^unix:\//.test(listener.address) && listener.socketFile === undefined && !isShut(listener.fd) && queueLength(listener) > 0;
+}
+
+/** The file of a unix socket stays as it is, whatever mode and owner the new settings have for it. */
+function sayKept(adopted: readonly Listener[], wanted: readonly Address[], log: Log): void {
+  for (const address of wanted.filter((each) => adopted.some((listener) => listener.address === formatAddress(each)))) {
+    const lacked = accessLackedBy(address);
+    if (lacked.length > 0)
+      log.warning(
+        null,
+        `${formatAddress(address)} keeps the mode and the owner of its file, which are others than asked for: ${lacked.join('; ')}`,
+      );
+  }
 }
 
 /** Workers that may not, and clients of theirs, would not be let in by what only root may write. */

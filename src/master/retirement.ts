@@ -1,8 +1,6 @@
 /** Being a retiree (master): drain and leave, unless the successor dies before it took our word that we do not return. */
 import type { Generation } from './generation.js';
-import { publish } from './heirs.js';
 import type { IncumbentTurns } from './incumbent-turns.js';
-import { QUEUE_LIMIT } from './until-empty.js';
 
 export class Retirement {
   readonly #generation: Generation;
@@ -46,19 +44,10 @@ export class Retirement {
   }
 
   comeBack(): void {
-    const { log, successor, listeners, origin } = this.#generation;
+    const { log, successor } = this.#generation;
     log.warning(null, `the successor (pid ${successor?.pid}) died; this generation is in charge again`);
     this.#generation.takeCharge();
     this.#generation.logRotation();
-    listeners?.regain({ files: successor?.files ?? [], backlog: origin.settings.backlog, log });
-  }
-
-  /** Our workers accept: who looks for a path that the successor had given back finds them, and who had found the old socket is served first. */
-  reclaim(): void {
-    const { listeners, log, origin } = this.#generation;
-    if (listeners === undefined) return;
-    publish(listeners.all, origin.settings.backlog, log);
-    this.#generation.outliveListeners(QUEUE_LIMIT);
   }
 
   /** Our successor died: one of all who might may take its place. */

@@ -1,10 +1,10 @@
 /** A file that root opens for somebody who is to write it too (master): what that user's own rights do not give, no trick with links gives either. */
-import { closeSync, constants, fchownSync, fstatSync, openSync, statSync } from 'node:fs';
+import { closeSync, constants, fchownSync, fstatSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { withFileRightsOf } from '../sys/rights.js';
 import { codeOf } from './errno.js';
 import type { Identity } from './identity.js';
-import { changeable, shutTo } from './paths.js';
+import { changeable, closedTo, openingOf } from './paths.js';
 
 const DENIED = -1;
 
@@ -25,24 +25,17 @@ function openFor(identity: Identity, path: string, flags: number, mode: number, 
   const own = withFileRightsOf(identity, () => openAllowed(path, flags, mode));
   if (own !== undefined) return own;
   if (!asked) throw new Error(`${identity.label} may not write ${path}, where a link of its own leads`);
-  const shut = withFileRightsOf(identity, () => shutTo(path));
+  const shut = withFileRightsOf(identity, () => closedTo(path));
   // Nobody changes the mode of what is below /proc; whether a link there can be followed is seen when it is opened.
   if (shut !== undefined && !shut.startsWith('/proc/'))
     throw new Error(
-      `${identity.label} may not enter ${shut}, and has to open it there, too; chmod ${classOf(shut, identity)}+x ${shut}, or name another file`,
+      `${identity.label} may not enter ${shut}, and has to open it there, too; ${openingOf(shut, identity)}, or name another file`,
     );
   const other = changeable(dirname(path), identity.groups);
   if (other !== undefined)
     throw new Error(`${identity.label} may not write it, and root writes nothing below ${other.path}: that ${other.why}`);
   const fd = openSync(path, flags | constants.O_NOFOLLOW, mode);
   return checked(fd, () => give(fd, identity));
-}
-
-/** Whose bits count for that user: chmod(1)'s letter. path_resolution(7). */
-function classOf(directory: string, { uid, groups }: Identity): 'u' | 'g' | 'o' {
-  const stat = statSync(directory);
-  if (stat.uid === uid) return 'u';
-  return groups.includes(stat.gid) ? 'g' : 'o';
 }
 
 /** Undefined when it may not. */
@@ -59,12 +52,22 @@ function openAllowed(path: string, flags: number, mode: number): number | undefi
 function refuseUnlessAgain(identity: Identity, path: string, flags: number, fd: number): void {
   const stat = fstatSync(fd);
   if (!stat.isFile()) return;
-  const again = withFileRightsOf(identity, () => openAllowed(path, flags & ~constants.O_CREAT, 0) ?? DENIED);
+  const again = withFileRightsOf(identity, () => openUnlessGone(path, flags & ~constants.O_CREAT));
   if (again === DENIED) {
     const bits = (stat.mode & 0o777).toString(8).padStart(4, '0');
     throw new Error(`${identity.label} may not open it a second time, for its mode is ${bits}; chmod u+rw ${path}`);
   }
   if (again !== undefined) closeSync(again);
+}
+
+/** Renamed or removed since it was opened, as a rotation does: whoever did that tells us to open it anew. */
+function openUnlessGone(path: string, flags: number): number | undefined {
+  try {
+    return openAllowed(path, flags, 0) ?? DENIED;
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
 }
 
 function give(fd: number, { uid, gid, label }: Identity): void {

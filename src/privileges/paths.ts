@@ -1,6 +1,8 @@
 /** Who could change what lies at a path, and who can get there (any role). */
-import { accessSync, constants, lstatSync, realpathSync, type Stats } from 'node:fs';
+import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { codeOf } from './errno.js';
+import type { Identity } from './identity.js';
 
 export interface Changeable {
   readonly path: string;
@@ -23,14 +25,21 @@ export function changeable(path: string, groups?: readonly number[]): Changeable
   return undefined;
 }
 
-/** The first directory on the way to a path that this process may not enter. access(2), with its real user. */
+/** The first directory on the way to a path that may not be entered, with the rights that this thread has for files. One that is missing is no such. */
 export function closedTo(path: string): string | undefined {
   return wayTo(dirname(path)).find((directory) => !mayEnter(directory));
 }
 
-/** The same with the rights that this thread has for files. */
-export function shutTo(path: string): string | undefined {
-  return wayTo(dirname(path)).find((directory) => !mayPass(directory));
+/**
+ * The command that lets that user into a directory which it may not enter. Of owner, group and others only the first that it is one of counts; where those
+ * bits let it in, something else keeps it out. path_resolution(7), acl(5).
+ *
+ * @throws Error with the system's `code` when this process may not look at the directory
+ */
+export function openingOf(directory: string, { uid, groups }: Pick<Identity, 'uid' | 'groups'>): string {
+  const stat = statSync(directory);
+  const [letter, bit] = stat.uid === uid ? ['u', 0o100] : groups.includes(stat.gid) ? ['g', 0o010] : ['o', 0o001];
+  return (stat.mode & bit) === 0 ? `chmod ${letter}+x ${directory}` : `setfacl -m u:${uid}:x ${directory}`;
 }
 
 function openTo(stat: Stats, groups: readonly number[] | undefined): string | undefined {
@@ -56,21 +65,12 @@ function physical(path: string): string {
   }
 }
 
-function mayEnter(directory: string): boolean {
-  try {
-    accessSync(directory, constants.X_OK);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
 /** By going one step further: access(2) asks for the real user. path_resolution(7). */
-function mayPass(directory: string): boolean {
+function mayEnter(directory: string): boolean {
   try {
     lstatSync(`${directory}/.`);
     return true;
-  } catch {
-    return false;
+  } catch (error) {
+    return codeOf(error) !== 'EACCES' && codeOf(error) !== 'EPERM';
   }
 }

@@ -42,7 +42,7 @@ function revert({ hup }: { readonly hup: boolean }, reason: string): Outcome {
 
 /** The candidate failed, and may serve somebody already. */
 function recover({ hup }: { readonly hup: boolean }, reason: string): Outcome {
-  return step({ is: 'recovering', reason, hup, end: 'behead' }, { do: 'depose' }, { do: 'bringBack' });
+  return step({ is: 'recovering', reason, hup, end: 'behead' }, { do: 'depose' }, { do: 'regain' }, { do: 'bringBack' });
 }
 
 const failIn = {
@@ -98,7 +98,7 @@ const release = (hup: boolean, now: number, { timeout }: UpgradeRules, beside: b
   step({ is: 'releasing', deadline: now + timeout, hup, beside }, { do: 'releaseRetirees' });
 const orderOf = (quick: boolean): Stop => (quick ? 'quick' : 'graceful');
 const end = (state: { readonly reason: string; readonly hup: boolean }, how: End): Outcome =>
-  step({ is: 'reverting', reason: state.reason, hup: state.hup }, { do: 'revert', end: how });
+  step({ is: 'reverting', reason: state.reason, hup: state.hup }, { do: 'reclaim' }, { do: 'revert', end: how });
 
 /** After a roll-back or a return: the HUP that came meanwhile is ours. */
 function resume(hup: boolean, ...effects: readonly IncumbencyEffect[]): Outcome {
@@ -173,7 +173,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       stop: (state) => to({ ...state, commit: true }),
       beside: ({ hup, commit }, _event, now) =>
         commit ? release(hup, now, rules, true) : step({ is: 'deciding', hup }, { do: 'askOperator' }),
-      withdraw: ({ hup }) => step({ is: 'recovering', reason: WITHDRAWN, hup, end: 'dismiss' }, { do: 'bringBack' }),
+      withdraw: ({ hup }) => step({ is: 'recovering', reason: WITHDRAWN, hup, end: 'dismiss' }, { do: 'regain' }, { do: 'bringBack' }),
       deadline: (state) => recover(state, UNSHOWN),
     },
     deciding: {
@@ -183,7 +183,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       // Not a reload: `current` may lead to the new release, and this is a way back from it.
       reload: (state) => step(state, { do: 'bringBack' }),
       stop: ({ hup }, _event, now) => release(hup, now, rules, true),
-      withdraw: ({ hup }) => step({ is: 'recovering', reason: WITHDRAWN, hup, end: 'dismiss' }, { do: 'bringBack' }),
+      withdraw: ({ hup }) => step({ is: 'recovering', reason: WITHDRAWN, hup, end: 'dismiss' }, { do: 'regain' }, { do: 'bringBack' }),
     },
     releasing: {
       ...upgrading,
@@ -252,7 +252,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       stop,
       restored: (state, { ours }) =>
         ours
-          ? step({ is: 'returning', hup: state.hup }, { do: 'comeBack' }, { do: 'bringBack' })
+          ? step({ is: 'returning', hup: state.hup }, { do: 'comeBack' }, { do: 'regain' }, { do: 'bringBack' })
           : // Whatever an emptied queue would have led to, it leads to now.
             step({ is: 'released' }, { do: 'giveWord' }, { do: 'dropAndDrain' }),
     },

@@ -93,7 +93,7 @@ export type IncumbencyEffect =
   | Refusal
   | { readonly do: 'reload' }
   | { readonly do: 'drainWorkers' }
-  /** Workers of the release that this generation runs, if they were drained; ends in `accepting` either way. */
+  /** Workers of the release that this generation runs, if they were drained or lack a socket; ends in `accepting` either way. */
   | { readonly do: 'bringBack' }
   | { readonly do: 'launch' }
   /** By hand: the candidate's workers may accept. */
@@ -115,7 +115,9 @@ export type IncumbencyEffect =
   | { readonly do: 'giveWord' }
   | { readonly do: 'restore' }
   | { readonly do: 'comeBack' }
-  /** The workers accept: what they got in the place of a dead successor's is to be found from now on. */
+  /** What was given up for the candidate or successor is ours again, and so is what it had given back: our next workers get it. */
+  | { readonly do: 'regain' }
+  /** The workers accept: what they got in its place is to be found from now on. */
   | { readonly do: 'reclaim' }
   /** Let go of a dead successor's workers: ours accept. */
   | { readonly do: 'dropSuccessor' }

@@ -3,7 +3,7 @@ import { isAbsolute } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Boot } from '../channel/worker-messages.js';
 import { EXIT, HoldfastError } from '../errors.js';
-import { adoptEnvironment, closedTo, drop, type Identity } from '../privileges/index.js';
+import { adoptEnvironment, closedTo, drop, type Identity, openingOf } from '../privileges/index.js';
 
 /**
  * Throws HoldfastError: something of root's would be left (exit 1), or the app is where that user cannot get (exit 4).
@@ -16,7 +16,7 @@ export function become(identity: Identity, { app, cwd }: Pick<Boot, 'app' | 'cwd
   const closed = closedTo(isAbsolute(app) ? app : `${cwd}/${app}`);
   if (closed === undefined) return;
   throw new HoldfastError(
-    `cannot load ${app}: ${identity.label} may not enter ${closed} (chmod o+x ${closed}, or move the app to where that user may)`,
+    `cannot load ${app}: ${identity.label} may not enter ${closed} (${openingOf(closed, identity)}, or move the app to where that user may)`,
     EXIT.app,
   );
 }
@@ -26,6 +26,6 @@ function refuseHidden(identity: Identity): void {
   const closed = closedTo(fileURLToPath(import.meta.url));
   if (closed === undefined) return;
   throw new HoldfastError(
-    `cannot drop to ${identity.label}: it may not enter ${closed}, where Holdfast is (chmod o+x ${closed}, or install it elsewhere)`,
+    `cannot drop to ${identity.label}: it may not enter ${closed}, where Holdfast is (${openingOf(closed, identity)}, or install it elsewhere)`,
   );
 }

@@ -1,7 +1,9 @@
 // -u, -g, --initgroups: who the workers are, and that nothing of root is left in them.
-import { chmodSync, copyFileSync, readFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, chownSync, closeSync, constants, copyFileSync, existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ExecutionContext } from 'ava';
+import { openAs } from '#src/privileges/index.js';
 import { accounts, ids, type Name, rootTest } from '../support/accounts.js';
 import { ask } from '../support/ask.js';
 import { type Holdfast, type HoldfastOptions, startHoldfast } from '../support/holdfast.js';
@@ -133,13 +135,49 @@ rootTest('a root that lacks a capability is told which, before anything is bound
   t.regex(holdfast.stderr, /^holdfast: cannot drop to user "shop": this root lacks CAP_KILL and CAP_SETUID \(.*\)\n$/);
 });
 
-rootTest('a directory that the user may not enter is named', async (t) => {
-  const cwd = appDir(t);
-  chmodSync(cwd, 0o700);
-  const holdfast = await start(t, 'root', '-u shop', { cwd, untilReady: false, allowErrors: true });
-  t.deepEqual(await endOrReady(holdfast), { status: 4, signal: null });
-  t.is(
-    holdfast.stderr,
-    `holdfast: cannot load ${join(cwd, 'identity.mjs')}: user "shop" may not enter ${cwd} (chmod o+x ${cwd}, or move the app to where that user may)\n`,
-  );
+rootTest('a log that is renamed while it is opened is no failure', (t) => {
+  const dir = tempDir(t);
+  chownSync(dir, ids.shop, ids.shop);
+  const [log, renamed] = [join(dir, 'log'), join(dir, 'log.1')] as const;
+  const rotate = `const { renameSync } = require('node:fs'); for (;;) try { renameSync(...process.argv.slice(1)); } catch {}`;
+  const rotator = spawn(process.execPath, ['-e', rotate, log, renamed], { stdio: 'ignore' });
+  t.teardown(() => rotator.kill('SIGKILL'));
+  const shop = { label: 'user "shop"', uid: ids.shop, gid: ids.shop, groups: [ids.shop] };
+  let turns = 0;
+  while (!existsSync(renamed) || turns < 10_000) {
+    closeSync(openAs(shop, log, constants.O_WRONLY | constants.O_CREAT, 0o640));
+    turns += 1;
+  }
+  t.pass();
+  return Promise.resolve();
 });
+
+rootTest('a directory that is missing, or none, is not said to be closed', async (t) => {
+  const cwd = appDir(t);
+  for (const app of ['./missing/app.mjs', './identity.mjs/app.mjs']) {
+    const holdfast = await start(t, 'root', '-u shop', { cwd, app, untilReady: false, allowErrors: true });
+    t.deepEqual(await endOrReady(holdfast), { status: 4, signal: null });
+    t.regex(holdfast.stderr, /^holdfast: cannot load .*: (no such file|ENOTDIR)/);
+  }
+});
+
+for (const [whose, owner, group, mode, letter] of [
+  ["root's", ids.root, ids.root, 0o700, 'o'],
+  ["a group's of its own", ids.root, ids.media, 0o701, 'g'],
+  ['its own', ids.shop, ids.media, 0o671, 'u'],
+] as const)
+  rootTest(`a directory that the user may not enter is named, with the chmod that opens it: ${whose}`, async (t) => {
+    const cwd = appDir(t);
+    chownSync(cwd, owner, group);
+    chmodSync(cwd, mode);
+    const options = { cwd, untilReady: false, allowErrors: true } as const;
+    const holdfast = await start(t, 'root', '-u shop', options);
+    t.deepEqual(await endOrReady(holdfast), { status: 4, signal: null });
+    const advice = `chmod ${letter}+x ${cwd}`;
+    t.is(
+      holdfast.stderr,
+      `holdfast: cannot load ${join(cwd, 'identity.mjs')}: user "shop" may not enter ${cwd} (${advice}, or move the app to where that user may)\n`,
+    );
+    execFileSync('sh', ['-c', advice]);
+    await (await start(t, 'root', '-u shop', { ...options, untilReady: true })).stop();
+  });

@@ -1,19 +1,22 @@
 // Unix sockets, by path and abstract: lossless through upgrades and reloads, given back when somebody removed the file, removed only by their owner.
 
 import { once } from 'node:events';
-import { existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, lstatSync, mkdirSync, readdirSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import test from 'ava';
 import { ask } from '../support/ask.js';
 import { listeningUnix } from '../support/descriptors.js';
 import { heavily, rounds } from '../support/heavy.js';
-import { holdAtEach, holdRequest } from '../support/held-request.js';
-import { startHoldfast } from '../support/holdfast.js';
+import { HELD_LONG, holdAtEach, holdRequest } from '../support/held-request.js';
+import { holdCommitted } from '../support/held-upgrade.js';
+import { type Holdfast, startHoldfast, type Target } from '../support/holdfast.js';
 import { launcher } from '../support/launcher.js';
 import { everyKind, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
+import { fixture } from '../support/paths.js';
 import { Releases } from '../support/releases.js';
 import { freeze, thaw } from '../support/signals.js';
 import { tempDir } from '../support/temp.js';
@@ -23,8 +26,8 @@ const KEEP_ALIVE = 5_000;
 const UPGRADES = rounds(4, 10);
 
 /** Resolves when a request is connected and sent, whether it is accepted or not. */
-async function connected(socketPath: string, path: string): Promise<{ readonly body: Promise<string> }> {
-  const asked = request({ socketPath, path, agent: false }).end();
+async function connected(target: { readonly socketPath: string } | Target, path: string): Promise<{ readonly body: Promise<string> }> {
+  const asked = request({ ...target, path, agent: false }).end();
   const body = new Promise<string>((resolve, reject) => {
     asked.on('error', reject).on('response', (response) => response.setEncoding('utf8').on('data', resolve).on('error', reject));
   });
@@ -65,6 +68,22 @@ test(heavily(`abstract: ${UPGRADES} upgrades lose nothing`), async (t) => {
   assertLossless(t, await load.stop());
 });
 
+test('a file keeps its mode when the next settings ask for another one, and a warning has the chmod', async (t) => {
+  const path = join(tempDir(t), 'shop.sock');
+  const next = launcher(t, `-w 1 -b unix:${path}?mode=0600`);
+  const holdfast = await startHoldfast(t, next.options);
+  const warned = () => holdfast.log.filter(({ level }) => level === 'warning').map(({ msg }) => msg);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  t.deepEqual(warned(), []);
+  next.write(`-w 1 -b unix:${path}?mode=0660`);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  t.is(statSync(path).mode & 0o777, 0o600);
+  t.deepEqual(warned(), [`unix:${path} keeps the mode and the owner of its file, which are others than asked for: chmod 0660 ${path}`]);
+  chmodSync(path, 0o660);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  t.is(warned().length, 1);
+});
+
 test('a file that somebody removed is back after HUP, with its mode, and those who were connected lose nothing', async (t) => {
   const dir = tempDir(t);
   const path = join(dir, 'shop.sock');
@@ -100,7 +119,7 @@ test('who waits on a socket whose file is gone is served before its last worker 
   const [worker] = holdfast.workers();
   // It stands still: whoever comes now is queued, and still is when the new worker accepts.
   await freeze(t, worker?.pid ?? 0);
-  const waiting = await Promise.all(Array.from({ length: 5 }, () => connected(path, '/pid')));
+  const waiting = await Promise.all(Array.from({ length: 5 }, () => connected({ socketPath: path }, '/pid')));
   unlinkSync(path);
   const after = holdfast.log.length;
   const reload = holdfast.reload();
@@ -118,7 +137,7 @@ for (const signal of ['SIGHUP', 'SIGUSR2'] as const)
     const holdfast = await startHoldfast(t, { args: ['-w', '2', '-b', `unix:${path}`] });
     holdfast.signal('SIGWINCH');
     await waitFor(() => holdfast.workers().length === 0, 20_000, 'no workers');
-    const waiting = await Promise.all(Array.from({ length: 5 }, () => connected(path, '/pid')));
+    const waiting = await Promise.all(Array.from({ length: 5 }, () => connected({ socketPath: path }, '/pid')));
     unlinkSync(path);
     t.is(
       (await (signal === 'SIGHUP' ? holdfast.reload() : holdfast.upgrade())).event,
@@ -171,7 +190,7 @@ test('and where its retiree has not drained yet, for somebody waits on the old s
   const retiree = holdfast.pid();
   const [worker] = holdfast.workers();
   await freeze(t, worker?.pid ?? 0);
-  const waiting = await connected(path, '/pid');
+  const waiting = await connected({ socketPath: path }, '/pid');
   unlinkSync(path);
   await holdfast.upgrade();
   const successor = holdfast.pid();
@@ -188,6 +207,118 @@ test('and where its retiree has not drained yet, for somebody waits on the old s
   await waitFor(() => holdfast.processes().length === 2, 20_000, 'one master and one worker alone');
   await waitFor(() => listeningUnix(dir) === 1, 20_000, 'the end of the other sockets');
 });
+
+test('a retiree that returns a second time takes over what the second successor gave back, and says nothing of the first', async (t) => {
+  const dir = tempDir(t);
+  const [first, second] = [join(dir, 'first.sock'), join(dir, 'second.sock')];
+  const args = ['-w', '1', '-b', '127.0.0.1:0', '-b', `unix:${first}`, '-b', `unix:${second}`, ...HELD_LONG];
+  const holdfast = await startHoldfast(t, { args, stopMs: 40_000, allowErrors: [/died/] });
+  const retiree = holdfast.pid();
+  const again = () => holdfast.log.flatMap(({ msg = '' }) => /^listening on unix:(.*) again/.exec(msg)?.[1] ?? []);
+  for (const [turn, path] of [first, second].entries()) {
+    const held = await holdRequest(holdfast);
+    unlinkSync(path);
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+    process.kill(holdfast.pid(), 'SIGKILL');
+    await waitFor(() => again().length > turn, 20_000, 'the return');
+    t.is((await ask({ socketPath: path })).status, 200);
+    t.is(await held.answer(), 'held');
+    await waitFor(() => holdfast.processes().length === 2 && listeningUnix(dir) === 2, 20_000, 'the old generation alone');
+  }
+  t.deepEqual([holdfast.pid(), again()], [retiree, [first, second]]);
+  await holdfast.stop();
+  t.deepEqual(readdirSync(dir), []);
+});
+
+test('a path that a candidate gave back leads on to somebody who accepts when that is killed between commit and serving', async (t) => {
+  const dir = tempDir(t);
+  const [path, hold] = ['shop.sock', 'hold'].map((name) => join(dir, name)) as [string, string];
+  const env = { HOLD: hold, NODE_OPTIONS: `--import=${pathToFileURL(fixture('slow-unlock.mjs'))}` };
+  const releases = new Releases(t, 1);
+  const holdfast = await startHoldfast(t, {
+    app: releases.app,
+    cwd: releases.current,
+    args: ['-w', '1', '-b', '127.0.0.1:0', '-b', `unix:${path}`],
+    env,
+    stopMs: 40_000,
+    allowErrors: [/upgrade\.rollback/],
+  });
+  unlinkSync(path);
+  const { incumbent, candidate } = await holdCommitted(t, holdfast, releases, 1);
+  // It does not leave the section of the pidfile, which names it then.
+  writeFileSync(hold, '');
+  thaw(candidate);
+  await waitFor(() => holdfast.pid() === candidate, 20_000, 'the candidate in the pidfile');
+  const load = startLoad(t, { target: { path }, mix: { short: 2, keepAlive: 2 }, keepAliveTimeoutMs: KEEP_ALIVE });
+  await load.warm(2);
+  process.kill(candidate, 'SIGKILL');
+  unlinkSync(hold);
+  await holdfast.event('upgrade.rollback');
+  await load.mark();
+  await load.answeredAtLeast(100);
+  assertLossless(t, await load.stop());
+  t.is(holdfast.pid(), incumbent);
+  await waitFor(() => holdfast.processes().length === 2 && listeningUnix(dir) === 1, 20_000, 'the incumbent alone, with one socket');
+  await holdfast.stop();
+  t.deepEqual(readdirSync(dir), []);
+});
+
+for (const [who, back] of [
+  ['the new one is told to stop', (holdfast: Holdfast) => process.kill(holdfast.pidIn('.2'), 'SIGTERM')],
+  ['the new one is killed', (holdfast: Holdfast) => process.kill(holdfast.pidIn('.2'), 'SIGKILL')],
+] as const)
+  test(`by hand, a path that the new generation gave back leads on to somebody who accepts when ${who}`, async (t) => {
+    const dir = tempDir(t);
+    const path = join(dir, 'shop.sock');
+    const holdfast = await startHoldfast(t, {
+      args: ['-w', '2', '--upgrade', 'manual', '-b', '127.0.0.1:0', '-b', `unix:${path}?mode=0606`],
+      stopMs: 40_000,
+      allowErrors: [/upgrade\.rollback/, /the candidate gives up/],
+    });
+    unlinkSync(path);
+    holdfast.signal('SIGUSR2');
+    await holdfast.event('upgrade.ready', (line) => line['candidate'] !== undefined);
+    const load = startLoad(t, { target: { path }, mix: { short: 4, keepAlive: 4 }, keepAliveTimeoutMs: KEEP_ALIVE });
+    await load.warm(2);
+    back(holdfast);
+    await holdfast.event('upgrade.rollback');
+    await load.mark();
+    await load.answeredAtLeast(100);
+    assertLossless(t, await load.stop());
+    t.deepEqual([readdirSync(dir), statSync(path).mode & 0o777], [['shop.sock'], 0o606]);
+    await waitFor(() => holdfast.processes().length === 3 && listeningUnix(dir) === 1, 20_000, 'the old generation alone, with one socket');
+    await holdfast.stop();
+    t.deepEqual(readdirSync(dir), []);
+  });
+
+for (const [signal, given] of [
+  ['SIGTERM', /withdrawing: cancel: leaving/],
+  ['SIGKILL', /recovering: accepting: reverting/],
+] as const)
+  test(`by hand, who waits where only the new generation accepts is served when it gets ${signal}`, async (t) => {
+    const dir = tempDir(t);
+    const [back, added] = [join(dir, 'back.sock'), join(dir, 'added.sock')];
+    const args = `-w 1 --upgrade manual --log-level debug -b 127.0.0.1:0 -b unix:${back}`;
+    const next = launcher(t, args);
+    const holdfast = await startHoldfast(t, { ...next.options, stopMs: 40_000, allowErrors: [/upgrade\.rollback/] });
+    const host = `127.${1 + (process.pid % 250)}.${1 + Math.floor(Math.random() * 250)}.7`;
+    // The kernel tells nobody who waits on a TCP socket that only a dead master's workers hold.
+    const tcp = signal === 'SIGTERM' ? [{ host, port: holdfast.port }] : [];
+    next.write([args, `-b unix:${added}`, ...tcp.map(({ port }) => `-b ${host}:${port}`)].join(' '));
+    unlinkSync(back);
+    holdfast.signal('SIGUSR2');
+    await holdfast.event('upgrade.ready', (line) => line['candidate'] !== undefined);
+    const [worker] = holdfast.workers(2);
+    await freeze(t, worker?.pid ?? 0);
+    const targets = [{ socketPath: back }, { socketPath: added }, ...tcp];
+    const waiting = await Promise.all(targets.flatMap((target) => [1, 2, 3].map(() => connected(target, '/pid'))));
+    process.kill(holdfast.pidIn('.2'), signal);
+    await holdfast.says(given);
+    thaw(worker?.pid ?? 0);
+    for (const answer of waiting) t.is(await answer.body, String(worker?.pid));
+    await holdfast.event('upgrade.rollback');
+    t.deepEqual(readdirSync(dir), ['back.sock']);
+  });
 
 test("a candidate that took a killed incumbent's place, and cannot bind what its settings add, leaves no file when it is told to stop", async (t) => {
   const dir = tempDir(t);

@@ -163,7 +163,7 @@ test('a candidate is given the upgrade timeout, and ten seconds from commit to s
 test('a failure after commit reverts what may serve somebody already', (t) => {
   const committing: Incumbency = { is: 'committing', deadline: 10, hup: false, stop: 'none', beside: false };
   const { state, done } = tell(committing, gone, { event: 'accepting' });
-  t.deepEqual(done, ['depose', 'bringBack', 'revert']);
+  t.deepEqual(done, ['depose', 'regain', 'bringBack', 'reclaim', 'revert']);
   t.deepEqual(state, { is: 'reverting', reason: 'the candidate died between commit and serving', hup: false });
 });
 
@@ -185,7 +185,7 @@ test('USR2 and HUP to a retiree are passed on', (t) => {
 
 test("a retiree that returns lets its dead successor's workers go only when its own accept", (t) => {
   const returned = tell({ is: 'retiring' }, gone, { event: 'restored', ours: true });
-  t.deepEqual(returned.done, ['restore', 'comeBack', 'bringBack']);
+  t.deepEqual(returned.done, ['restore', 'comeBack', 'regain', 'bringBack']);
   t.deepEqual(tell(returned.state, { event: 'accepting' }), { state: serving, done: ['reclaim', 'dropSuccessor'] });
 });
 
@@ -260,24 +260,24 @@ test('by hand: WINCH drains, HUP brings the same release back', (t) => {
 
 test('by hand: a candidate that is told to stop is let go when our workers accept', (t) => {
   const asked = tellByHand(deciding, { event: 'withdraw' });
-  t.deepEqual(asked.done, ['bringBack']);
+  t.deepEqual(asked.done, ['regain', 'bringBack']);
   const letGo = byHand(asked.state, { event: 'accepting' }, 0);
-  t.deepEqual(letGo.effects, [{ do: 'revert', end: 'dismiss' }]);
+  t.deepEqual(letGo.effects, [{ do: 'reclaim' }, { do: 'revert', end: 'dismiss' }]);
   t.is(tellByHand(letGo.state, { event: 'cleared' }).state.is, 'serving');
 });
 
 test('by hand: a candidate that dies is cleared away when our workers accept', (t) => {
   for (const failure of [gone, { event: 'failed', reason: 'x' }, { event: 'serving' }, hello] as const) {
     const { state, done } = tellByHand(deciding, failure, { event: 'accepting' }, { event: 'cleared' });
-    t.deepEqual(done, ['depose', 'bringBack', 'revert', 'rolledBack'], failure.event);
+    t.deepEqual(done, ['depose', 'regain', 'bringBack', 'reclaim', 'revert', 'rolledBack'], failure.event);
     t.is(state.is, 'serving');
   }
 });
 
 test('by hand: one that dies while it is let go is as dead', (t) => {
   const { done, state } = tellByHand(deciding, { event: 'withdraw' }, gone);
-  t.deepEqual(done, ['bringBack', 'depose']);
-  t.deepEqual(byHand(state, { event: 'accepting' }, 0).effects, [{ do: 'revert', end: 'behead' }]);
+  t.deepEqual(done, ['regain', 'bringBack', 'depose']);
+  t.deepEqual(byHand(state, { event: 'accepting' }, 0).effects, [{ do: 'reclaim' }, { do: 'revert', end: 'behead' }]);
 });
 
 test('by hand: a second TERM is the same commit, and not a stop for the successor', (t) => {
