@@ -299,9 +299,10 @@ export class Workers {
       failed: (...failure) => this.#later(() => outcome.failed(...failure)),
       spawned: (worker, instead) => this.#later(() => this.#workerLog.spawned(worker, instead)),
       workerReady: (worker) => {
-        this.#drainLimit = Math.max(this.#drainLimit, worker.drainLimit);
+        this.#mayDrainFor(worker.drainLimit);
         this.#workerLog.ready(worker);
       },
+      workerAccepts: (worker) => this.#mayDrainFor(worker.drainLimit),
       restrained: (worker, by) => {
         this.#workerLog.restrained(worker, by);
         this.#listener.hurry();
@@ -315,6 +316,10 @@ export class Workers {
     this.#cohorts.add(cohort);
     this.#listener.hurry();
     return cohort;
+  }
+
+  #mayDrainFor(milliseconds: number): void {
+    this.#drainLimit = Math.max(this.#drainLimit, milliseconds);
   }
 
   #forget(cohort: Cohort): void {
