@@ -71,7 +71,8 @@ export type FromWorker =
       readonly troubles?: readonly string[];
     }
   | { readonly type: 'failed'; readonly status: number; readonly reason: string; readonly stack: string }
-  | { readonly type: 'accepting' }
+  /** `drainLimit`: as above, where the app has changed it by now; not there from a release that says it once. */
+  | { readonly type: 'accepting'; readonly drainLimit?: number }
   | { readonly type: 'alive' }
   /** Somebody sent it TERM: it leaves when it is told to drain, which should be when another one accepts in its place. */
   | { readonly type: 'leaving' }

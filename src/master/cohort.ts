@@ -19,6 +19,7 @@ export interface CohortListener {
   /** `instead`: the worker that serves in this slot until the new one accepts. */
   spawned(worker: WorkerProcess, instead: WorkerProcess | undefined): void;
   workerReady(worker: WorkerProcess): void;
+  workerAccepts(worker: WorkerProcess): void;
   /** A worker that is to be recycled has to wait. */
   restrained(worker: WorkerProcess, by: Restraint): void;
   /** `replacedAfter`: milliseconds until the next attempt. `instead`: the worker that serves in this slot all the same. */
@@ -208,6 +209,7 @@ export class Cohort {
 
   /** Only now the one before it drains: a slot that accepted never stops to. */
   #accepts(worker: WorkerProcess): void {
+    this.#listener.workerAccepts(worker);
     if (this.#slots.isSubstitute(worker)) {
       const before = this.#slots.occupant(worker.slot);
       if (before !== undefined) this.#retire(before);

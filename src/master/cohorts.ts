@@ -64,9 +64,10 @@ export class Cohorts {
       failed: (...failure) => this.#later(() => this.#listener.failed(cohort, ...failure)),
       spawned: (worker, instead) => this.#later(() => this.#log.spawned(worker, instead)),
       workerReady: (worker) => {
-        this.#drainLimit = Math.max(this.#drainLimit, worker.drainLimit);
+        this.#mayDrainFor(worker);
         this.#log.ready(worker);
       },
+      workerAccepts: (worker) => this.#mayDrainFor(worker),
       restrained: (worker, by) => {
         this.#log.restrained(worker, by);
         this.#listener.hurry();
@@ -91,6 +92,10 @@ export class Cohorts {
   /** Behind whatever is about to be started. */
   afterwards(act: () => void): void {
     this.#portions.add(act);
+  }
+
+  #mayDrainFor({ drainLimit }: WorkerProcess): void {
+    this.#drainLimit = Math.max(this.#drainLimit, drainLimit);
   }
 
   #forget(cohort: Cohort): void {

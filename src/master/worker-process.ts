@@ -185,6 +185,7 @@ export class WorkerProcess {
         return;
       case 'accepting':
         if (this.#state !== 'ready') return;
+        if (typeof message.drainLimit === 'number') this.#drainLimit = message.drainLimit;
         this.#state = 'accepting';
         this.#acceptedAt = this.#heardAt;
         this.#listener.accepting(this);

@@ -22,6 +22,14 @@ export function acceptOptionsOf(server: Server): ServerOpts {
   return defined({ allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay });
 }
 
+/** Have a socket that another server accepted counted among the connections of this one: by its end, and for `getConnections` and 'close'. */
+export function countAmong(server: Server, socket: Socket): void {
+  const counted = socket as unknown as { _server: { _connections: number } };
+  counted._server._connections -= 1;
+  counted._server = server as unknown as { _connections: number };
+  counted._server._connections += 1;
+}
+
 function defined(options: { readonly [name: string]: unknown }): ServerOpts {
   return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 }

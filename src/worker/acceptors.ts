@@ -1,7 +1,7 @@
 /** In the worker: the app's server accepts on the listeners that are its affair, though Node lets it listen on one only. */
 import { once } from 'node:events';
 import { createServer, Server, type Socket } from 'node:net';
-import { acceptOptionsOf } from '../sys/http-socket.js';
+import { acceptOptionsOf, countAmong } from '../sys/http-socket.js';
 
 export interface Acceptors {
   /** Accept on these and on no others, but for the first of all, where the app's server itself listens: its 'close' would end the app. */
@@ -55,7 +55,11 @@ async function listen(server: Server, fd: number, backlog: number): Promise<void
 }
 
 function forwarderTo(server: Server): Server {
-  return createServer(acceptOptionsOf(server), (socket: Socket) => server.emit('connection', socket));
+  return createServer(acceptOptionsOf(server), (socket: Socket) => {
+    // Its 'close', at which apps close their databases, must wait for these, too.
+    countAmong(server, socket);
+    server.emit('connection', socket);
+  });
 }
 
 /** http's own `close` would close idle connections too. */

@@ -17,6 +17,27 @@ export function hearAppClose(server: Server, closed: (callback: () => void) => v
   };
 }
 
+/**
+ * After the drain, for the app's own handlers of TERM: to Node a server that has stopped is "not running", and to close it an error, with which many an
+ * app gives up what it was about to do. Here it has closed, and only who has not heard that yet is told. One that the app has replaced is left alone.
+ */
+export function closeAgain(server: Server): void {
+  if (Object.hasOwn(server, 'close')) return;
+  const told = new Set(server.rawListeners('close'));
+  server.close = (callback?: unknown): Server => {
+    process.nextTick(() => {
+      // Raw: the wrapper of a `once` removes itself.
+      const others = server.rawListeners('close').filter((listener) => !told.has(listener));
+      for (const listener of others) {
+        told.add(listener);
+        Reflect.apply(listener, server, []);
+      }
+      if (typeof callback === 'function') callback.call(server);
+    });
+    return server;
+  };
+}
+
 /** Hold `close`, `closeIdleConnections` and `closeAllConnections`. Returns what gives them back and runs the callbacks of `close`. */
 export function holdAppClose(server: Server): () => void {
   const callbacks: (() => void)[] = [];

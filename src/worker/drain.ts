@@ -24,9 +24,12 @@ export interface DrainReport {
   readonly durationMs: number;
 }
 
+/** 24 days. A timer takes no more and would fire at once, where a keep-alive timeout that is to be endless is allowed; those who wait for a drain add to it. */
+const LONGEST = 2 ** 31 - 60_000;
+
 /** How long a drain may take, milliseconds: an idle connection keeps the keep-alive timeout that it was promised (Node adds 1 s). */
 export function drainLimit(gracefulTimeout: number, keepAliveTimeout: number): number {
-  return Math.max(gracefulTimeout, keepAliveTimeout + 2000);
+  return Math.min(Math.max(gracefulTimeout, keepAliveTimeout + 2000), LONGEST);
 }
 
 /**
@@ -55,7 +58,7 @@ function takeOver(connection: Connection, intake: Intake): void {
   const { socket, latest } = connection;
   intake.add(connection);
   lingerOnClose(connection);
-  closeUnused(connection, connection.owner.server.keepAliveTimeout);
+  closeUnused(connection, Math.min(connection.owner.server.keepAliveTimeout, LONGEST));
   if (connection.requests > 0 && latest === undefined) countBytes();
   latest?.once('close', countBytes);
 

@@ -5,7 +5,7 @@ import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { monotonic } from '../sys/monotonic.js';
 import { Bag, type Member } from './bag.js';
-import type { Response, Server } from './connections.js';
+import { connectionOf, type Response, type Server } from './connections.js';
 import { onFirstStatus } from './first-status.js';
 import { refusalStatus } from './refusal-status.js';
 
@@ -69,7 +69,7 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
   countBodies();
   subscribe('http.server.request.start', (message) => {
     const { server: its, request, response, socket } = message as Message;
-    if (its === server) begin(peerOf(socket), request, response);
+    if (its === server && !saysNoMore(socket)) begin(peerOf(socket), request, response);
   });
   subscribe('http.server.response.finish', (message) => {
     const { server: its, response, socket } = message as Message;
@@ -140,7 +140,7 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
 
   function refused(error: unknown, socket: FollowedSocket): void {
     const status = refusalStatus(error);
-    if (status === undefined) return;
+    if (status === undefined || saysNoMore(socket)) return;
     const { address, begun } = peerOf(socket);
     const [first] = begun;
     if (first === undefined) tell(new Exchange(undefined, undefined, address, clock()), status, true);
@@ -158,6 +158,11 @@ export function followExchanges(server: Server, ended: (exchange: Exchange) => v
       return emit.apply(this, arguments as unknown as unknown[]);
     } as Server['emit'];
   }
+}
+
+/** Behind `Connection: close` in a drain: what comes there is no exchange, and nobody answers it. */
+function saysNoMore(socket: Duplex): boolean {
+  return connectionOf(socket)?.closing === true;
 }
 
 function exchangeOf(begun: readonly Exchange[], response: ServerResponse): Exchange | undefined {

@@ -8,7 +8,7 @@ import { EXIT, HoldfastError, messageOf, printable } from '../errors.js';
 import type { Log } from '../log/log.js';
 import { outliveTerminal } from '../sys/dead-terminal.js';
 import { type Acceptors, listenOn } from './acceptors.js';
-import { hearAppClose } from './app-close.js';
+import { closeAgain, hearAppClose } from './app-close.js';
 import { type Connections, trackConnections } from './connections.js';
 import { drain, drainLimit } from './drain.js';
 import type { HeldSignals } from './held-signals.js';
@@ -45,6 +45,8 @@ export class Worker {
   #guard: number | undefined;
   /** How long it may take to leave. Milliseconds. */
   #limit = UNREADY_LIMIT;
+  /** What it has told its master that a drain may take; 0 before. Milliseconds. */
+  #drainLimit = 0;
   readonly #channel: Channel<ToWorker, FromWorker>;
   #logs: Logs | undefined;
   #loaded: Loaded | undefined;
@@ -116,15 +118,22 @@ export class Worker {
     const copy = boot.reusePort ? (await import('../sys/descriptors.js')).duplicate : undefined;
     this.#loaded = { boot, app, connections, log, copy };
     if (boot.heartbeat > 0) this.#heartbeat = setInterval(() => this.#channel.send({ type: 'alive' }), boot.heartbeat);
+    this.#allow(this.#loaded);
+    this.#channel.send({ type: 'ready', drainLimit: this.#drainLimit, ...(logs.troubles.length === 0 ? {} : { troubles: logs.troubles }) });
+    setTimeout(() => this.#watch(), WATCHED_AFTER).unref();
+    // While the master makes up its mind: who cannot log must not be the one that serves.
+    log.assure();
+  }
+
+  /** By the keep-alive timeout that its server has now. */
+  #allow({ boot, app, log }: Loaded): void {
     const limit = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
+    if (limit === this.#drainLimit) return;
+    this.#drainLimit = limit;
     if (limit > boot.gracefulTimeout)
       log.info(null, `a drain may take ${limit / 1000} s, for the keep-alive timeout is longer than --graceful-timeout`);
     this.#limit = limit + DRAIN_PATIENCE;
     this.#watchdog?.allow(this.#limit);
-    this.#channel.send({ type: 'ready', drainLimit: limit, ...(logs.troubles.length === 0 ? {} : { troubles: logs.troubles }) });
-    setTimeout(() => this.#watch(), WATCHED_AFTER).unref();
-    // While the master makes up its mind: who cannot log must not be the one that serves.
-    log.assure();
   }
 
   /**
@@ -141,7 +150,8 @@ export class Worker {
     if (this.#guard !== undefined) closeSync(this.#guard);
   }
 
-  async #accept({ app, boot, connections, log, copy }: Loaded, positions = allOf(boot)): Promise<void> {
+  async #accept(loaded: Loaded, positions = allOf(loaded.boot)): Promise<void> {
+    const { app, boot, connections, log, copy } = loaded;
     this.#watch();
     this.#acceptors = await listenOn(app.server, positions.map(descriptorAt), boot.backlog, copy);
     this.#giveBackClose = hearAppClose(app.server, (callback) => {
@@ -152,7 +162,9 @@ export class Worker {
     // a poll: the first immediate follows that one, the second the next.
     await setImmediate();
     await setImmediate();
-    this.#channel.send({ type: 'accepting' });
+    // A listener of 'listening' may have changed it.
+    this.#allow(loaded);
+    this.#channel.send({ type: 'accepting', drainLimit: this.#drainLimit });
     this.#endLimits = watchLimits(
       connections,
       { requests: boot.maxRequests, memory: boot.maxMemory },
@@ -199,7 +211,8 @@ export class Worker {
     this.#endLimits();
     this.#acceptors?.stop();
     if (copy !== undefined) for (const position of allOf(boot)) closeSync(descriptorAt(position));
-    const deadlineMs = drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout);
+    // More than our master knows of would end in its killing us.
+    const deadlineMs = Math.min(drainLimit(boot.gracefulTimeout, app.server.keepAliveTimeout), this.#drainLimit);
     log.info('drain.start', `draining ${connections.size} connection${connections.size === 1 ? '' : 's'}`, {
       connections: connections.size,
     });
@@ -216,6 +229,7 @@ export class Worker {
     });
     this.#giveBackClose();
     for (const callback of this.#closing) process.nextTick(callback);
+    closeAgain(app.server);
     this.#letGo();
     await this.#signals.release(deadlineMs - durationMs);
     log.flush();

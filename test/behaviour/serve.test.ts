@@ -1,5 +1,7 @@
 // Starting, serving, replacing what dies, stopping.
+import { once } from 'node:events';
 import { existsSync, mkdirSync, readFileSync, rmdirSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import test from 'ava';
 import { ask } from '../support/ask.js';
@@ -7,6 +9,7 @@ import { HELD_LONG, holdRequest } from '../support/held-request.js';
 import { startHoldfast } from '../support/holdfast.js';
 import { fixture } from '../support/paths.js';
 import { descriptorLinks, isAlive, waitGone } from '../support/proc.js';
+import { Releases } from '../support/releases.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
@@ -192,6 +195,43 @@ test('TERM answers what is in flight, then ends everything and leaves no file', 
   t.is(await held.answer(), 'held');
   t.deepEqual(await exit, { status: 0, signal: null });
   t.false(existsSync(holdfast.pidfile ?? ''));
+});
+
+test('an app that closes its server on TERM has closed it: it gets no error, and each of its listeners is told once', async (t) => {
+  const releases = new Releases(t, 0);
+  releases.add(`import { createServer } from 'node:http';
+import { promisify } from 'node:util';
+const server = createServer((req, res) => res.end()).on('close', () => console.log('told first'));
+process.on('SIGTERM', async () => {
+  server.once('close', () => console.log('told then'));
+  server.close((error) => console.log('closed', error));
+  await promisify(server.close.bind(server))();
+  console.log('closed again');
+});
+export default server;`);
+  releases.point(1);
+  const holdfast = await startHoldfast(t, { cwd: releases.current, app: releases.app });
+  t.is((await ask(holdfast.target)).status, 200);
+  await holdfast.stop();
+  t.is(holdfast.events('worker.exit')[0]?.['code'], 0);
+  const printed = holdfast.stdout.split('\n').filter((line) => line !== '' && !line.startsWith('{'));
+  t.deepEqual(printed, ['told first', 'told then', 'closed undefined', 'closed again']);
+});
+
+test('a keep-alive timeout that the app sets when it listens is kept by a drain, beyond the deadline that it had before', async (t) => {
+  const releases = new Releases(t, 0);
+  releases.add(`import { createServer } from 'node:http';
+const server = createServer({ keepAliveTimeout: 100 }, (req, res) => res.end());
+export default server.on('listening', () => { server.keepAliveTimeout = 8_000; });`);
+  releases.point(1);
+  const holdfast = await startHoldfast(t, { cwd: releases.current, app: releases.app, args: ['--graceful-timeout', '1'], stopMs: 30_000 });
+  const idle = connect({ ...holdfast.target });
+  t.teardown(() => void idle.destroy());
+  idle.write('GET / HTTP/1.1\r\nHost: a\r\n\r\n');
+  await once(idle.setEncoding('latin1'), 'data');
+  await holdfast.stop();
+  t.like(holdfast.events('worker.exit')[0], { code: 0, signal: null });
+  t.like(holdfast.events('drain.end')[0]?.['destroyed'], { idle: 0 });
 });
 
 for (const signal of ['SIGINT', 'SIGQUIT'] as const) {

@@ -103,6 +103,7 @@ class World {
       failed: () => this.#tell('failed'),
       spawned: () => {},
       workerReady: () => {},
+      workerAccepts: () => {},
       restrained: () => {},
       ended: () => {},
       empty: () => {},

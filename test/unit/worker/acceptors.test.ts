@@ -1,6 +1,8 @@
 import { closeSync, openSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { connect } from 'node:net';
+import { setImmediate } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import test, { type ExecutionContext } from 'ava';
 import { duplicate } from '#src/sys/descriptors.js';
 import { bind, C, getSocketName, listen, setReuseAddress, socket } from '#src/sys/sockets.js';
@@ -99,6 +101,30 @@ test('what it serves may change: the app sees one server that listens once, and 
   acceptors.stop();
   t.deepEqual([listening, closed], [1, 0]);
   for (const { fd } of [first, second, third]) t.notThrows(() => closeSync(fd));
+});
+
+test("the server says 'close' when the last connection is gone, whichever listener it came from, and counts them all", async (t) => {
+  const server = createServer((_req, res) => res.end('done'));
+  let closed = 0;
+  server.on('close', () => (closed += 1));
+  const connections = trackConnections(server);
+  const [first, second] = [listener(), listener()];
+  const acceptors = await listenOn(server, [first.fd, second.fd], 100);
+  const clients = await Promise.all([first, second].map(({ port }) => Client.connect(t, { port } as Served)));
+  for (const client of clients) {
+    client.send(GET());
+    await client.until('done');
+  }
+  t.is(await promisify(server.getConnections.bind(server))(), 2);
+  acceptors.stop();
+  for (const [at, client] of clients.entries()) {
+    await setImmediate();
+    t.is(closed, 0);
+    client.socket.destroy();
+    while (connections.size > 1 - at) await setImmediate();
+  }
+  await setImmediate();
+  t.is(closed, 1);
 });
 
 test('a descriptor that cannot listen is a rejection, and none accepts', async (t) => {

@@ -355,3 +355,19 @@ test('the limit is the graceful timeout, or the keep-alive timeout and two secon
   t.is(drainLimit(30_000, 5000), 30_000);
   t.is(drainLimit(30_000, 65_000), 67_000);
 });
+
+test('a keep-alive timeout without an end, as apps write it, cuts nothing: no timer takes as much, and one that is given more fires at once', async (t) => {
+  const started = gate<ServerResponse>();
+  const served = await serve(t, (_req, res) => started.open(res), 2 ** 32);
+  const [client, unused] = [await Client.connect(t, served), await Client.connect(t, served)];
+  client.send(GET());
+  const response = await started.opened;
+  const drained = served.drain(drainLimit(30_000, 2 ** 31 - 1));
+  await pause(100);
+  t.is(served.connections.size, 2);
+  response.end('late');
+  t.is(await client.ended, 'end');
+  t.is(client.count('late'), 1);
+  unused.socket.destroy();
+  t.deepEqual((await drained).destroyed, nothing);
+});
