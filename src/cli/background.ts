@@ -5,6 +5,7 @@ import { complain } from '../log/complain.js';
 import { streamOf } from '../log/streams.js';
 import { readCommand } from '../master/command.js';
 import type { Settings } from '../settings/index.js';
+import { namedDescriptors } from './named-descriptors.js';
 import type { deliverSignals } from './trap.js';
 
 /** Both processes come here, and part. */
@@ -14,7 +15,7 @@ export async function goBackground(settings: Settings, deliver: typeof deliverSi
       'cannot use --keep-pid with --daemon: the first process of a daemon leaves (leave one of them out)',
       EXIT.usage,
     );
-  const keep = inherited(settings);
+  const keep = namedDescriptors(settings);
   if (process.env['HOLDFAST_DAEMON'] !== undefined) return daemonise({ keep });
   // Before the title is changed, which overwrites it.
   const command = readCommand();
@@ -37,10 +38,4 @@ function told(deliver: typeof deliverSignals): { readonly signal: AbortSignal; r
     });
   });
   return { signal: abort.signal, again };
-}
-
-/** The descriptors that the addresses name. */
-function inherited({ bind }: Settings): number[] {
-  const numbers = bind.flatMap((address) => /^fd:\/\/(\d{1,9})$/.exec(address)?.[1] ?? []).map(Number);
-  return numbers.filter((fd) => fd > 2);
 }

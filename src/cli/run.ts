@@ -9,6 +9,7 @@ import { helpText, readSettings, type Settings } from '../settings/index.js';
 import { outliveTerminal } from '../sys/dead-terminal.js';
 import { isOutOfDescriptors, NO_DESCRIPTORS } from '../sys/descriptor-limit.js';
 import { explainMissingBinary, refuseUnknownPlatform } from '../sys/platform.js';
+import { namedDescriptors } from './named-descriptors.js';
 import type { deliverSignals } from './trap.js';
 
 /** A stop by signal is status 0; anything that was not foreseen is a failure with its stack, for it is our fault. */
@@ -86,7 +87,12 @@ async function background(settings: Settings, deliver: typeof deliverSignals): P
 
 async function keeper(command: Command, settings: Settings, deliver: typeof deliverSignals): Promise<number> {
   const { keep } = await import('../keeper/keeper.js').catch(explainMissingBinary);
-  const { signal, ended } = await keep({ ...command, adopts: isWatched(settings), gracefulTimeout: settings.gracefulTimeout * 1000 });
+  const { signal, ended } = await keep({
+    ...command,
+    adopts: isWatched(settings),
+    gracefulTimeout: settings.gracefulTimeout * 1000,
+    named: namedDescriptors(settings),
+  });
   process.title = 'holdfast: keeper';
   deliver(signal);
   return ended;

@@ -4,6 +4,7 @@ import { readdirSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { HoldfastError, messageOf } from '../errors.js';
 import { setCloseOnExec } from '../sys/descriptors.js';
+import { FIRST, inPlace } from '../sys/in-place.js';
 import { intermediate } from '../sys/intermediate.js';
 import { readNote } from './note.js';
 
@@ -28,7 +29,6 @@ export interface Launched {
   readonly reason?: string;
 }
 
-const FIRST = 3;
 const FAILED = 1;
 
 export async function launch(variable: string, { command = thisCommand(), keep = [], signal }: DaemonOptions): Promise<Launched> {
@@ -55,14 +55,13 @@ async function start(
   if (missing !== undefined) throw new HoldfastError(`cannot hand descriptor ${missing} to the daemon: it is not open`);
   hide(open);
   const place = Math.max(FIRST - 1, ...keep) + 1;
-  const kept = Array.from({ length: place - FIRST }, (_, at) => (keep.includes(FIRST + at) ? FIRST + at : 'ignore'));
   const [program, ...args] = intermediate(argv, place + 1);
   const child = spawn(program, args, {
     cwd: directory,
     // The session is led by who leaves at once, so nobody does.
     detached: true,
     env: { ...env, PWD: directory, [variable]: String(place) },
-    stdio: ['ignore', 'ignore', 'inherit', ...kept, 'pipe'],
+    stdio: ['ignore', 'ignore', 'inherit', ...inPlace(keep, place), 'pipe'],
   });
   const failure = new Promise<Error>((resolve) => child.once('error', resolve));
   child.unref();

@@ -4,6 +4,7 @@
  * ends with the last one's exit status.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { closeSync, fstatSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { Channel } from '../channel/channel.js';
 import { TO_KEEPER, type ToKeeper } from '../channel/keeper-messages.js';
@@ -11,6 +12,7 @@ import { DRAIN_PATIENCE } from '../channel/worker-messages.js';
 import { EXIT, HoldfastError } from '../errors.js';
 import { complain } from '../log/complain.js';
 import { hasTerminal } from '../sys/controlling-terminal.js';
+import { FIRST, inPlace } from '../sys/in-place.js';
 import { Charge } from './charge.js';
 import type { Orphans } from './orphans.js';
 import { type KeeperSignal, meaningOf } from './terminal.js';
@@ -23,6 +25,8 @@ export interface KeeperOrder {
   readonly adopts: boolean;
   /** Milliseconds that a worker's drain may take. */
   readonly gracefulTimeout: number;
+  /** The descriptors that the addresses name, which the master is to have under the same numbers. */
+  readonly named: readonly number[];
 }
 
 export interface Keeper {
@@ -32,15 +36,12 @@ export interface Keeper {
   readonly ended: Promise<number>;
 }
 
-/** Where the first master finds the socket to its keeper. */
-const KEEPER_FD = 3;
-
 export async function keep(order: KeeperOrder): Promise<Keeper> {
   const terminal = hasTerminal();
   let orphans: Orphans | undefined;
   const charge = new Charge(() => orphans?.reap());
-  const first = start(order);
-  const status = statusOfLast(first, charge);
+  const { first, socket } = start(order);
+  const status = statusOfLast(first, socket, charge);
   // Not before the first master is on its way.
   if (order.adopts) orphans = (await import('./orphans.js')).adopt(first, (pid) => charge.bury(pid));
   let hurry = () => {};
@@ -65,18 +66,45 @@ export async function keep(order: KeeperOrder): Promise<Keeper> {
   }
 }
 
-function start({ argv: [program, ...args], directory, env }: KeeperOrder): ChildProcess {
-  return spawn(program, args, {
+interface First {
+  readonly first: ChildProcess;
+  /** To it and to all that follow; out of descriptors there is none. */
+  readonly socket: Socket | undefined;
+}
+
+function start({ argv: [program, ...args], directory, env, named }: KeeperOrder): First {
+  const sockets = [...new Set(named)].filter(isSocket);
+  const place = placeBeside(sockets, named);
+  const first = spawn(program, args, {
     cwd: directory,
     // A session of its own: ^C is ours to forward, or every worker would get one too.
     detached: true,
-    env: { ...env, HOLDFAST_KEEPER: String(KEEPER_FD) },
-    stdio: ['ignore', 'inherit', 'inherit', 'pipe'],
+    env: { ...env, HOLDFAST_KEEPER: String(place) },
+    stdio: ['ignore', 'inherit', 'inherit', ...inPlace(sockets, place), 'pipe'],
   });
+  // Only masters listen: a queue that we held open would take in whom nobody serves any more.
+  for (const fd of sockets) closeSync(fd);
+  return { first, socket: (first.stdio?.at(place) ?? undefined) as Socket | undefined };
+}
+
+/** Whatever else is named, the master misses and says so. */
+function isSocket(fd: number): boolean {
+  try {
+    return fstatSync(fd).isSocket();
+  } catch {
+    return false;
+  }
+}
+
+/** Where the first master finds the socket to its keeper: not where it would be taken for one that is missing. */
+function placeBeside(sockets: readonly number[], named: readonly number[]): number {
+  let place = Math.max(FIRST - 1, ...sockets) + 1;
+  while (named.includes(place)) place += 1;
+  return place;
 }
 
 /** Resolves when all masters have ended; with undefined when the last one was killed. */
-function statusOfLast(first: ChildProcess, charge: Charge): Promise<number | undefined> {
+function statusOfLast(first: ChildProcess, socket: Socket | undefined, charge: Charge): Promise<number | undefined> {
   let status: number | undefined;
   const message = (message: ToKeeper) => {
     if (message.type === 'here' && charge.last === undefined && first.pid !== undefined) charge.give(first.pid);
@@ -100,8 +128,7 @@ function statusOfLast(first: ChildProcess, charge: Charge): Promise<number | und
       complain(new HoldfastError(`cannot start the master: ${error.message}`));
       resolve(EXIT.failed);
     });
-    // All generations hold the other end: it ends with the last of them. Out of descriptors there is none.
-    const socket = first.stdio?.at(KEEPER_FD) as Socket | null | undefined;
-    if (socket) new Channel<ToKeeper, never>(socket, TO_KEEPER, { message, end: () => resolve(status ?? unheard()) });
+    // All generations hold the other end: it ends with the last of them.
+    if (socket !== undefined) new Channel<ToKeeper, never>(socket, TO_KEEPER, { message, end: () => resolve(status ?? unheard()) });
   });
 }

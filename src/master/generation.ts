@@ -22,13 +22,16 @@ export class Generation {
   successor: Successor | undefined;
   /** The pidfile, the keeper and the sockets' files are this one's. */
   inCharge = false;
+  readonly #charged: () => void;
   #startLogged = false;
   #readyLogged = false;
 
-  constructor(origin: Origin, workers: Workers) {
+  /** `charged` is called each time that this generation comes in charge: the first time, after a return, after a roll-back by hand. */
+  constructor(origin: Origin, workers: Workers, charged: () => void) {
     this.origin = origin;
     this.log = origin.log;
     this.workers = workers;
+    this.#charged = charged;
   }
 
   /** The master before: the incumbent of a candidate, the retiree of an incumbent. */
@@ -77,6 +80,7 @@ export class Generation {
   takeCharge(): void {
     this.inCharge = true;
     this.origin.keeper?.tell({ type: 'charge', pid: process.pid, generation: this.origin.generation });
+    this.#charged();
   }
 
   /** In charge: let the workers accept on whatever listens by now. */

@@ -68,7 +68,7 @@ export class Master {
       reloaded: () => incumbent({ event: 'reloaded' }),
       hurry: () => this.#clock.hurry(),
     });
-    this.#generation = new Generation(origin, workers);
+    this.#generation = new Generation(origin, workers, () => this.#heedKeeper());
     this.#asCandidate = new AsCandidate(this.#generation, {
       post: candidate,
       later,
@@ -116,7 +116,7 @@ export class Master {
   /** Nobody watches the keeper's pid any more: what was started on a terminal must not outlive it unseen. */
   keeperLost(): void {
     this.#keeperLost = true;
-    if (this.#generation.inCharge) this.#enqueue({ for: 'either', event: { event: 'stop', quick: false } });
+    this.#heedKeeper();
   }
 
   #enqueue(turn: Turn): void {
@@ -160,8 +160,12 @@ export class Master {
     return this.#generation.workers.empty && !this.#asIncumbent.backingOut && !this.#generation.predecessorAlive;
   }
 
+  /** Who is not in charge leaves it to who is; should that die, a retiree that returns or a candidate that is promoted comes here again. */
+  #heedKeeper(): void {
+    if (this.#keeperLost && this.#generation.inCharge) this.#enqueue({ for: 'either', event: { event: 'stop', quick: false } });
+  }
+
   #takenCharge(stop: Stop): void {
-    if (this.#keeperLost) this.keeperLost();
     if (stop !== 'none') this.#enqueue({ for: 'incumbent', event: { event: 'stop', quick: stop === 'quick' } });
   }
 

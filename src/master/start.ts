@@ -10,6 +10,7 @@ import type { Opener } from '../log/log-file.js';
 import { STDERR, streamOf } from '../log/streams.js';
 import type { Settings } from '../settings/index.js';
 import { duplicateOnto, pointStreamsAt } from '../sys/descriptors.js';
+import { isInForeground } from '../sys/foreground.js';
 import { missingOn } from '../sys/platform.js';
 import { isConnected } from '../sys/sockets.js';
 import type { Command } from './command.js';
@@ -78,7 +79,11 @@ export async function startMaster(
     };
     master = new Master(origin, departed);
     master.start();
-    deliver((signal) => master?.signal(signal));
+    deliver((signal) => {
+      // Between other programs of a foreground no stream need be the terminal, and so there may be no keeper.
+      if (signal === 'SIGWINCH' && isInForeground()) log.debug(null, "got SIGWINCH: the terminal's size changed, and nobody drains");
+      else master?.signal(signal);
+    });
   });
 }
 

@@ -1,9 +1,11 @@
 // The keeper as process 1 of a container, and with --keep-pid under a parent that watches its pid (this test): it stays, whoever is in charge.
 
 import { existsSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
+import { listeningOn } from '../support/descriptors.js';
 import { heavily, rounds } from '../support/heavy.js';
 import { HELD_LONG, holdRequest } from '../support/held-request.js';
 import { holdLoading } from '../support/held-upgrade.js';
@@ -184,6 +186,25 @@ for (const { mode, run, processOne, keepPid } of MODES) {
     },
   );
 
+  run(`${mode}: a socket of fd://3 is handed on, and the keeper does not hold it: in a stop nobody is to wait there`, async (t) => {
+    const listening = await listeningSocket(t);
+    const holdfast = await start(t, { args: ['-b', 'fd://3'], handed: [listening.fd] });
+    listening.close();
+    t.is((await holdfast.upgrade()).event, 'upgrade.done');
+    t.is(holdfast.port, listening.port);
+    t.is((await ask(holdfast.target)).status, 200);
+    const holders = listeningOn(listening.port);
+    t.true(holders.includes(holdfast.pid()));
+    t.false(holders.includes(holdfast.keeper()));
+    await leavesNothing(t, holdfast);
+  });
+
+  run(`${mode}: of a descriptor that is not there the master says so, and means not the keeper's`, async (t) => {
+    const holdfast = await start(t, { args: ['-b', 'fd://3'], untilReady: false, allowErrors: true });
+    t.is((await end(holdfast)).status, 1);
+    t.regex(holdfast.stderr, /^holdfast: cannot inherit fd:\/\/3: descriptor 3 is not (open|a socket)\n$/);
+  });
+
   run(`${mode}: the exit status of a master that cannot start is the keeper's`, async (t) => {
     const bad = await start(t, { app: './nowhere.js', untilReady: false, allowErrors: [/cannot load/] });
     t.is((await end(bad)).status, 4);
@@ -204,6 +225,24 @@ for (const { mode, run, processOne, keepPid } of MODES) {
     t.true(processOne || !existsSync(holdfast.pidfile ?? ''));
   });
 }
+
+for (const { who, killed } of [
+  { who: 'a retiree that returns', killed: killedBesideRetiree },
+  { who: 'a candidate that is promoted, and never loads,', killed: killedBesideCandidate },
+])
+  test(`${who} when its keeper was killed stops: nobody watches it either`, async (t) => {
+    const releases = new Releases(t);
+    const holdfast = await startHoldfast(t, {
+      app: releases.app,
+      cwd: releases.current,
+      args: ['-w', '2', ...HELD_LONG, '--keep-pid'],
+      allowErrors: [/told to stop/],
+    });
+    await killed(t, holdfast, releases);
+    await holdfast.gone();
+    t.false(existsSync(holdfast.pidfile ?? ''));
+    t.deepEqual(holdfast.strayFiles(), []);
+  });
 
 (canBeOne ? test : test.skip)("an orphan that got the first master's pid is reaped like any other", async (t) => {
   const holdfast = await startHoldfast(t, { processOne: true });
@@ -230,6 +269,40 @@ for (const { mode, run, processOne, keepPid } of MODES) {
   t.is((await end(holdfast)).status, 1);
   t.is(await long.outcome, 'cut');
 });
+
+/** The master in charge cannot follow what the death of its keeper means, and dies as well. */
+async function killWithKeeper(t: ExecutionContext, holdfast: Holdfast): Promise<void> {
+  const [keeper, master] = [holdfast.keeper(), holdfast.pid()];
+  await freeze(t, master);
+  process.kill(keeper, 'SIGKILL');
+  await waitGone(keeper, 20_000);
+  process.kill(master, 'SIGKILL');
+}
+
+async function killedBesideRetiree(t: ExecutionContext, holdfast: Holdfast): Promise<void> {
+  const long = await holdRequest(holdfast);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  await killWithKeeper(t, holdfast);
+  await holdfast.says(/this generation is in charge again$/);
+  t.is(await long.answer(), 'held');
+}
+
+async function killedBesideCandidate(t: ExecutionContext, holdfast: Holdfast, releases: Releases): Promise<void> {
+  await holdLoading(holdfast, releases);
+  await killWithKeeper(t, holdfast);
+  await holdfast.says(/^the incumbent \(pid \d+\) died; taking its place$/);
+}
+
+/** Of somebody else, who lets go of it with `close`. */
+async function listeningSocket(t: ExecutionContext) {
+  const server = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => server.once('listening', resolve));
+  const close = () => void server.close();
+  t.teardown(close);
+  const { port } = server.address() as { readonly port: number };
+  const { fd } = (server as unknown as { readonly _handle: { readonly fd: number } })._handle;
+  return { fd, port, close };
+}
 
 type Load = Awaited<ReturnType<typeof startLoad>>;
 

@@ -52,6 +52,26 @@ rootTest(
   },
 );
 
+test('with no stream on the terminal a WINCH is its change of size all the same, and nobody drains', async (t) => {
+  const log = join(tempDir(t), 'log');
+  const logged = (text: string) => existsSync(log) && readFileSync(log, 'utf8').includes(text);
+  // As one of several that somebody starts together: in the foreground, by a shell that goes on.
+  const shell = ['sh', '-c', '"$@" </dev/null >"$0" 2>&1 & read go; stty rows 7; wait', log];
+  const options = ['-b', '127.0.0.1:0', '--log-level', 'debug', fixture('hello.js')];
+  const terminal = openTerminal(t, [...shell, process.execPath, holdfastCommand, ...options]);
+  await waitFor(() => logged('master.ready'), 20_000, 'the start');
+  terminal.type('\n');
+  await waitFor(() => logged('got SIGWINCH'), 20_000, 'the change of size');
+  const master = terminal.processes().find(({ args }) => args.startsWith('holdfast: master'))?.pid ?? 0;
+  process.kill(master, 'SIGUSR1');
+  await waitFor(() => logged('got SIGUSR1'), 20_000, 'the order after it');
+  t.notRegex(readFileSync(log, 'utf8'), /draining/);
+  const [, port] = /listening on 127\.0\.0\.1:(\d+)/.exec(readFileSync(log, 'utf8')) ?? [];
+  t.is((await ask({ host: '127.0.0.1', port: Number(port) })).status, 200);
+  terminal.type('\x03');
+  await waitFor(() => terminal.processes().length === 0, 20_000, 'everything to end');
+});
+
 test("the exit status of a master that cannot start is the keeper's", async (t) => {
   const terminal = openTerminal(t, [process.execPath, holdfastCommand, '-b', '127.0.0.1:0', './nowhere.js']);
   t.is((await terminal.exit).status, 4);

@@ -25,6 +25,8 @@ export interface HoldfastOptions {
   readonly allowErrors?: true | readonly RegExp[];
   /** How long the end of everything may take after the stop, milliseconds; 30 s if not given. */
   readonly stopMs?: number;
+  /** What it inherits beside the standard streams, from descriptor 3 on. */
+  readonly handed?: readonly number[];
   /** A command that runs it: `setpriv ...`, `unshare ...`. */
   readonly under?: readonly string[];
   /** Another program in Holdfast's place, for the tests of this file. */
@@ -63,6 +65,7 @@ export function launch(
     nodeArgs = [],
     processOne = false,
     logFile,
+    handed = [],
     under = [],
     daemon = false,
   }: HoldfastOptions,
@@ -83,7 +86,7 @@ export function launch(
     // On a developer's terminal it would otherwise be that terminal's foreground, and behave so.
     detached: true,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, PWD: directory, ...env, [MARK]: place.mark },
-    stdio: ['ignore', ...out],
+    stdio: ['ignore', ...out, ...handed],
   });
   for (const fd of out) closeSync(fd);
   return child;
