@@ -8,6 +8,8 @@ import { createGuard } from '../sys/guard.js';
 
 /** What a process of ours is started from: it becomes a worker when it is told what to be. */
 export interface WorkerStart {
+  /** The file of the first word of the command. */
+  readonly program: string;
   readonly command: readonly [string, ...string[]];
   /** Whether the kernel is to kill it when its lease ends before it has a watchdog. */
   readonly guarded: boolean;
@@ -33,7 +35,7 @@ const DESCRIPTORS = 10;
 
 /** Throws when the system refuses to start it. `errors`: another descriptor for its standard error. */
 export function startWorker(
-  { command: [file, ...args], guarded, cwd, env, lease, listeners, ownSession, output }: WorkerStart,
+  { program, command: [argv0, ...args], guarded, cwd, env, lease, listeners, ownSession, output }: WorkerStart,
   errors = output,
 ): StartedWorker {
   assureDescriptors(DESCRIPTORS);
@@ -41,7 +43,8 @@ export function startWorker(
   const last = guard === undefined ? [] : [guard];
   try {
     return {
-      process: spawn(file, args, {
+      process: spawn(program, args, {
+        argv0,
         cwd,
         env,
         detached: ownSession,

@@ -13,6 +13,7 @@ const UNTOLD = "new (require('net').Socket)({ fd: 3 }).resume().on('end', () => 
 function ahead(t: ExecutionContext, script = UNTOLD): { forerunners: Forerunners; start: WorkerStart; child: ChildProcess } {
   const { reading, writing } = pipe();
   const start: WorkerStart = {
+    program: process.execPath,
     command: [process.execPath, '-e', script],
     guarded: true,
     cwd: '/',
