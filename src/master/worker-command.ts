@@ -21,7 +21,8 @@ export function workerStart({ command, release, slot, generation, ...inherited }
   const script = entry(command);
   return {
     program: program(),
-    command: [process.execPath, ...process.execArgv, script],
+    command: [process.execPath, ...process.execArgv],
+    script,
     // One of another release may not know that it has to close it.
     guarded: script === ENTRY,
     cwd: release.cwd,

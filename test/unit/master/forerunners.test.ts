@@ -15,6 +15,7 @@ function ahead(t: ExecutionContext, script = UNTOLD): { forerunners: Forerunners
   const start: WorkerStart = {
     program: process.execPath,
     command: [process.execPath, '-e', script],
+    script: '/dev/null',
     guarded: true,
     cwd: '/',
     env: { HOLDFAST_WORKER: '1' },
