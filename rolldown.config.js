@@ -2,8 +2,15 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { builtinModules } from 'node:module';
 import { join } from 'node:path';
 
+/** What is loaded by two, or later, is called after one of its modules: the log's by a clock that came last, what a worker loads second as its entry. */
+const telling = new Map([
+  ['monotonic', 'log'],
+  ['worker', 'serving'],
+]);
+const chunkFileNames = ({ name }) => `${telling.get(name) ?? name}.cjs`;
+
 // Beside the rooms, so that a path relative to a module's own is right in both.
-const output = { dir: 'dist/start', format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames: '[name].cjs', comments: false };
+const output = { dir: 'dist/start', format: 'cjs', entryFileNames: '[name].cjs', chunkFileNames, comments: false };
 
 // What a process of ours is started from: one file, and CommonJS. Eighty ES modules, and Node's loader for them, cost each master and each worker
 // about as much time again as Node's own start. dist/ has them all the same, for the public modules and the tests.

@@ -95,8 +95,8 @@ export const TO_CANDIDATE: Shapes = {
 export const FROM_CANDIDATE: Shapes = {
   hello: { min: 'number', max: 'number', pid: 'number', holdfast: 'string', node: 'string' },
   failed: { status: 'number', reason: 'string' },
-  bound: { files: 'object' },
-  ready: { kept: 'object' },
+  bound: { files: [{ path: 'string', dev: 'string', ino: 'string', draft: 'string' }] },
+  ready: { kept: ['number'] },
   beside: {},
   withdraw: {},
   serving: {},

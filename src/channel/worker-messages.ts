@@ -96,7 +96,7 @@ export const TO_WORKER: Shapes = {
     logFile: 'string',
   },
   accept: {},
-  serve: { positions: 'object' },
+  serve: { positions: ['number'] },
   drain: {},
   quit: {},
   reopen: {},

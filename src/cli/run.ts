@@ -8,7 +8,7 @@ import { type Command, readCommand } from '../master/command.js';
 import { helpText, readSettings, type Settings } from '../settings/index.js';
 import { outliveTerminal } from '../sys/dead-terminal.js';
 import { isOutOfDescriptors, NO_DESCRIPTORS } from '../sys/descriptor-limit.js';
-import { explainMissingBinary, refuseUnknownPlatform } from '../sys/platform.js';
+import { explainMissingBinary, refuseOldNode, refuseUnknownPlatform } from '../sys/platform.js';
 import { namedDescriptors } from './named-descriptors.js';
 import type { deliverSignals } from './trap.js';
 
@@ -30,6 +30,7 @@ async function runRole(deliver: typeof deliverSignals): Promise<number> {
   const request = readSettings(process.argv.slice(2), process.env);
   if (request.kind !== 'run') return answer(request.kind);
   refuseUnknownPlatform();
+  refuseOldNode();
   await checkBinds(request.settings);
   if (wantsBackground(request.settings)) return background(request.settings, deliver);
   const command = readCommand();

@@ -59,10 +59,10 @@ export class Upgrade {
       case 'hello':
         return this.#greet(message);
       case 'bound':
-        if (successor !== undefined && Array.isArray(message.files)) successor.files = message.files;
+        if (successor !== undefined) successor.files = message.files;
         return;
       case 'ready':
-        if (successor !== undefined && Array.isArray(message.kept)) successor.kept = message.kept;
+        if (successor !== undefined) successor.kept = message.kept;
         return this.#turns.post({ event: 'ready' });
       case 'failed':
         return this.#failed(message.reason);
@@ -81,7 +81,7 @@ export class Upgrade {
   }
 
   #greet({ pid, min, max }: Extract<FromCandidate, { readonly type: 'hello' }>): void {
-    if (!Number.isSafeInteger(pid) || pid <= 1 || pid === process.pid) return this.#failed(`the candidate said that its pid is ${pid}`);
+    if (!isPid(pid) || pid === process.pid) return this.#failed(`the candidate said that its pid is ${pid}`);
     this.#generation.successor?.introduce(pid);
     const misunderstood = misunderstanding('the candidate', { min, max });
     if (misunderstood !== undefined) return this.#failed(misunderstood);
@@ -98,4 +98,9 @@ export class Upgrade {
   #failed(reason: string): void {
     this.#turns.post({ event: 'failed', reason });
   }
+}
+
+/** Somebody who may be killed, with all of its group: not process 1, nor what is no pid_t. kill(2) */
+function isPid(pid: number): boolean {
+  return pid > 1 && pid === (pid | 0);
 }

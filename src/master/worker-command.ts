@@ -20,7 +20,9 @@ interface Place extends Pick<WorkerStart, 'lease' | 'listeners' | 'ownSession' |
 export function workerStart({ command, release, slot, generation, ...inherited }: Place): WorkerStart {
   const script = entry(command);
   return {
-    command: [process.execPath, ...process.execArgv, script],
+    program: program(),
+    command: [process.execPath, ...process.execArgv],
+    script,
     // One of another release may not know that it has to close it.
     guarded: script === ENTRY,
     cwd: release.cwd,
@@ -32,6 +34,14 @@ export function workerStart({ command, release, slot, generation, ...inherited }
     },
     ...inherited,
   };
+}
+
+/** The file that a process runs, also when it was removed. proc(5), /proc/PID/exe */
+const RUNNING = '/proc/self/exe';
+
+/** A generation's workers run its own Node, which a deploy may have removed before the upgrade, or an upgrade that comes to nothing after it. */
+function program(): string {
+  return existsSync(process.execPath) || !existsSync(RUNNING) ? process.execPath : RUNNING;
 }
 
 /** What a service manager says to a master, and to nobody else: a worker that answered would speak for the whole service. sd_notify(3), sd_listen_fds(3) */

@@ -1,14 +1,19 @@
 /** The start of a worker's process (master). What this file imports is loaded before everything else: it loads no native module. */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync } from 'node:fs';
+import { closeSync, existsSync } from 'node:fs';
 import type { Socket } from 'node:net';
 import { WORKER_FDS } from '../channel/worker-messages.js';
+import { HoldfastError } from '../errors.js';
 import { assureDescriptors } from '../sys/descriptor-limit.js';
 import { createGuard } from '../sys/guard.js';
 
 /** What a process of ours is started from: it becomes a worker when it is told what to be. */
 export interface WorkerStart {
+  /** The file of the first word of the command. */
+  readonly program: string;
   readonly command: readonly [string, ...string[]];
+  /** The file of ours that it runs. */
+  readonly script: string;
   /** Whether the kernel is to kill it when its lease ends before it has a watchdog. */
   readonly guarded: boolean;
   readonly cwd: string;
@@ -33,15 +38,18 @@ const DESCRIPTORS = 10;
 
 /** Throws when the system refuses to start it. `errors`: another descriptor for its standard error. */
 export function startWorker(
-  { command: [file, ...args], guarded, cwd, env, lease, listeners, ownSession, output }: WorkerStart,
+  { program, command: [argv0, ...options], script, guarded, cwd, env, lease, listeners, ownSession, output }: WorkerStart,
   errors = output,
 ): StartedWorker {
+  // Node would have many lines about it, and none of them in the log.
+  if (!existsSync(script)) throw new HoldfastError(`${script} is gone (install Holdfast there again, or USR2 to upgrade to another)`);
   assureDescriptors(DESCRIPTORS);
   const guard = guarded ? createGuard(lease) : undefined;
   const last = guard === undefined ? [] : [guard];
   try {
     return {
-      process: spawn(file, args, {
+      process: spawn(program, [...options, script], {
+        argv0,
         cwd,
         env,
         detached: ownSession,

@@ -9,6 +9,22 @@ export function refuseUnknownPlatform(platform: string = process.platform): void
   );
 }
 
+/** The oldest that the tests are run under; package.json says it to who installs. */
+const OLDEST_NODE = [20, 19] as const;
+
+/**
+ * Throws HoldfastError where Node is older: what V8 or a package lacks would be found by whoever happens to need it. A candidate's incumbent goes on.
+ * @param version 20.19.0
+ */
+export function refuseOldNode(version: string = process.versions.node): void {
+  const [major = 0, minor = 0] = version.split('.').map(Number);
+  const [oldest, itsMinor] = OLDEST_NODE;
+  if (major > oldest || (major === oldest && minor >= itsMinor)) return;
+  throw new HoldfastError(
+    `cannot run on Node ${version}: ${OLDEST_NODE.join('.')} or later is needed (\`node\` may lead to another one than you think)`,
+  );
+}
+
 /** What an operator is told at the start, if there is something to tell. */
 export function missingOn(platform: string = process.platform): string | undefined {
   if (platform !== 'darwin') return undefined;

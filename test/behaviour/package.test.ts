@@ -8,6 +8,7 @@ import {
   readdirSync,
   readFileSync,
   realpathSync,
+  renameSync,
   rmSync,
   symlinkSync,
   writeFileSync,
@@ -15,11 +16,14 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import test from 'ava';
+import { descriptors } from '../support/descriptors.js';
 import { startHoldfast } from '../support/holdfast.js';
 import { startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
 import { fixture, packageRoot } from '../support/paths.js';
 import { Releases } from '../support/releases.js';
+import { steady } from '../support/settled.js';
+import { waitFor } from '../support/wait.js';
 
 interface Lock {
   readonly packages: Readonly<Record<string, { readonly dev?: true; readonly version?: string }>>;
@@ -102,6 +106,31 @@ test('installed without the binary of its native module it says so in one line',
   const { status, stderr } = spawnSync(join(maimed, 'node_modules/.bin/holdfast'), [fixture('hello.js')], { encoding: 'utf8' });
   t.is(status, 1);
   t.regex(stderr, /^holdfast: cannot start: the package koffi is without its binary for \w+-\w+ \(npm install again, .*\)\n$/);
+});
+
+test('removed under a running master it is missed in one line, and what is installed there then serves on', async (t) => {
+  const moved = join(place, 'moved');
+  cpSync(consumer, moved, { recursive: true, verbatimSymlinks: true });
+  const own = join(moved, 'node_modules/holdfast');
+  const aside = join(moved, 'aside');
+  const command = join(moved, 'node_modules/.bin/holdfast');
+  const holdfast = await startHoldfast(t, { command, args: ['-w', '2'], allowErrors: [/reload\.failed/, /upgrade\.rollback/] });
+  // A worker that has begun to accept loads the last of what it needs: its watchdog, and its log.
+  await steady(() => holdfast.workers().map(({ pid }) => descriptors(pid).kinds));
+  renameSync(own, aside);
+  const after = holdfast.log.length;
+  const [dead] = holdfast.workers();
+  process.kill(dead?.pid ?? 0, 'SIGKILL');
+  const gone = `cannot start worker ${dead?.slot}: ${own}/dist/start/worker.cjs is gone (install Holdfast there again, or USR2 to upgrade to another)`;
+  await holdfast.event('worker.exit', ({ msg = '' }) => msg.includes(gone), { after });
+  t.is((await holdfast.reload()).event, 'reload.failed');
+  t.regex(String((await holdfast.upgrade()).reason), /Cannot find module '.*\/node_modules\/\.bin\/holdfast'\)$/);
+  t.is(holdfast.stderr, '');
+  cpSync(aside, own, { recursive: true });
+  rmSync(aside, { recursive: true });
+  t.is((await holdfast.reload()).event, 'reload.done');
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  await waitFor(() => holdfast.processes().length === 3, 20_000, 'the new generation alone');
 });
 
 for (const path of subpaths) {

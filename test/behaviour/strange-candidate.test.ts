@@ -22,6 +22,12 @@ for (const [what, code, reason] of [
   ['sends a frame that is no JSON', `writeSync(channel, frame('{'));`, /^the candidate sent what is no message of this release$/],
   ['sends a message that nobody knows', `say({ type: 'abdicate' });`, /^the candidate sent what is no message of this release$/],
   ['sends a message without what it must have', `say({ type: 'hello' });`, /^the candidate sent what is no message of this release$/],
+  [
+    'sends of a new socket no file',
+    `say(hello); say({ type: 'bound', files: [null] }); say({ type: 'failed', status: 1, reason: 'so far' });`,
+    /^the candidate sent what is no message of this release$/,
+  ],
+  ['says that it is what no process can be', 'say({ ...hello, pid: 2 ** 32 + 2 });', /^the candidate said that its pid is 4294967298$/],
   ['says that it is process 1', 'say({ ...hello, pid: 1 });', /^the candidate said that its pid is 1$/],
   ['says that it is ready before it has said hello', `say({ type: 'ready', kept: [] });`, /^the candidate said "ready" out of turn$/],
   ['says that it serves before it was committed', `say(hello); say({ type: 'serving' });`, /^the candidate said "serving" out of turn$/],

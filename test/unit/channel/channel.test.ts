@@ -68,6 +68,26 @@ test('a message of an unknown type, or without its fields, is none', (t) => {
     t.is(shapedAs(SHAPES, wrong), undefined, JSON.stringify(wrong));
 });
 
+test('a message with a list is one if each of its items is', (t) => {
+  const shapes = { list: { numbers: ['number'], files: [{ path: 'string' }] } } as const;
+  for (const right of [
+    { numbers: [], files: [] },
+    { numbers: [1, 2], files: [{ path: 'a', more: 1 }] },
+  ])
+    t.deepEqual(shapedAs(shapes, { type: 'list', ...right }), { type: 'list', ...right } as never);
+  for (const wrong of [
+    {},
+    { numbers: [1], files: null },
+    { numbers: [1], files: { length: 0 } },
+    { numbers: [1, null], files: [] },
+    { numbers: ['1'], files: [] },
+    { numbers: [], files: [null] },
+    { numbers: [], files: ['a'] },
+    { numbers: [], files: [{ path: 'a' }, {}] },
+  ])
+    t.is(shapedAs(shapes, { type: 'list', ...wrong }), undefined, JSON.stringify(wrong));
+});
+
 test('the end of a channel without a farewell is death', async (t) => {
   const { peer, end } = await pair(t);
   peer.end();

@@ -13,7 +13,9 @@ const UNTOLD = "new (require('net').Socket)({ fd: 3 }).resume().on('end', () => 
 function ahead(t: ExecutionContext, script = UNTOLD): { forerunners: Forerunners; start: WorkerStart; child: ChildProcess } {
   const { reading, writing } = pipe();
   const start: WorkerStart = {
+    program: process.execPath,
     command: [process.execPath, '-e', script],
+    script: '/dev/null',
     guarded: true,
     cwd: '/',
     env: { HOLDFAST_WORKER: '1' },
