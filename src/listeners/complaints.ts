@@ -30,7 +30,7 @@ function reasonOf(code: string, address: Address): string | undefined {
   switch (code) {
     case 'EACCES':
       if (port >= PRIVILEGED) return 'permission denied';
-      return `permission denied (ports under ${PRIVILEGED} need root, CAP_NET_BIND_SERVICE or socket activation)`;
+      return `permission denied (ports under ${PRIVILEGED} need root, with --user for the workers, or CAP_NET_BIND_SERVICE)`;
     case 'EADDRNOTAVAIL':
       return 'no such address on this machine';
     case 'EAFNOSUPPORT':

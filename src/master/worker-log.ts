@@ -22,6 +22,8 @@ export class WorkerLog {
 
   /** `instead`: the worker that serves in this slot until the new one accepts. */
   spawned(worker: WorkerProcess, instead: WorkerProcess | undefined): void {
+    // The system refused its process, which is told a moment later.
+    if (worker.pid === 0) return;
     const what = instead === undefined ? 'is started' : `${instead.why}: another one takes its place`;
     this.#log.info('worker.spawn', `worker ${worker.slot} ${what}`, about(worker));
   }
@@ -65,8 +67,8 @@ export class WorkerLog {
   }
 }
 
-function about({ slot, pid }: WorkerProcess): { readonly slot: number; readonly worker: number } {
-  return { slot, worker: pid };
+function about({ slot, pid }: WorkerProcess): { readonly slot: number; readonly worker?: number } {
+  return pid === 0 ? { slot } : { slot, worker: pid };
 }
 
 /** In its own words; else, when it left in order, why it had to. */

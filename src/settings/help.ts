@@ -15,8 +15,8 @@ const SIGNALS = `Signals to the master:
 `;
 
 const ENVIRONMENT = `Environment:
-  HOLDFAST_CMD_ARGS  options, quoted as for a shell; the command line goes
-                     before them, and they go before what follows
+  HOLDFAST_CMD_ARGS  options, quoted as for a shell; the command line
+                     overrules them, and they overrule what follows
   PORT               the port of 0.0.0.0, where no --bind is given
   WEB_CONCURRENCY    the number of workers, where no --workers is given
 `;

@@ -8,6 +8,7 @@ const BEFORE = `# Settings
 
     holdfast [OPTIONS] APP
 
+APP is a file (\`./server.js\`) or a package; what it exports by default is served, or with \`./server.js#app\` its export \`app\`.
 What is not given on the command line comes from \`HOLDFAST_CMD_ARGS\`, then from the environment variable that stands under *default*, then from the default itself.
 Of an option that is given twice the last one counts, but for \`--bind\`, where each adds an address. Times are in seconds.
 

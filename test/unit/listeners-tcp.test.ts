@@ -192,7 +192,7 @@ test('a port under 1024 needs a privilege, and the refusal says which', async (t
     );
     t.is(
       await other.says(),
-      'cannot bind 127.0.0.1:81: permission denied (ports under 1024 need root, CAP_NET_BIND_SERVICE or socket activation)',
+      'cannot bind 127.0.0.1:81: permission denied (ports under 1024 need root, with --user for the workers, or CAP_NET_BIND_SERVICE)',
     );
   } else {
     t.regex(await refusal(t, () => bindListener(address('127.0.0.1:81'))), /permission denied \(ports under 1024/);
