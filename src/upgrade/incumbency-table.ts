@@ -203,8 +203,8 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       stop: (state, { quick }) =>
         state.beside ? ignore(state) : step({ ...state, stop: orderOf(quick) }, { do: 'pass', signal: quick ? 'SIGINT' : 'SIGTERM' }),
       withdraw: (state) => (state.beside ? ignore(state) : committing.withdraw(state)),
-      serving: ({ hup }) =>
-        hup ? step({ is: 'retiring' }, { do: 'retire' }, { do: 'pass', signal: 'SIGHUP' }) : step({ is: 'retiring' }, { do: 'retire' }),
+      serving: ({ hup, stop }) =>
+        step({ is: 'retiring', stop }, { do: 'retire' }, ...(hup ? [{ do: 'pass', signal: 'SIGHUP' } as const] : [])),
       deadline: (state) => failIn.committing(state, UNSERVED),
     },
     recovering: {
@@ -231,7 +231,11 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       stop,
       release: () => step({ is: 'released' }, { do: 'giveWord' }),
       emptied: dropAndDrain,
-      gone: () => step({ is: 'restoring', hup: false }, { do: 'restore' }),
+      gone: ({ stop }) => {
+        if (stop === 'none') return step({ is: 'restoring', hup: false }, { do: 'restore' });
+        const quick = stop === 'quick';
+        return step({ is: 'stopping', quick, reverting: null }, { do: 'restore' }, { do: 'stop', quick });
+      },
       empty: leave,
     },
     released: {

@@ -44,7 +44,8 @@ export type Incumbency =
   /** The candidate's workers may serve somebody: before they drain, ours accept, even where a WINCH had drained them. */
   | { readonly is: 'recovering'; readonly reason: string; readonly hup: boolean; readonly end: End }
   | { readonly is: 'reverting'; readonly reason: string; readonly hup: boolean }
-  | { readonly is: 'retiring' }
+  /** `stop`: as above. The successor serves, and may not have read it. */
+  | { readonly is: 'retiring'; readonly stop: Stop }
   | { readonly is: 'released' }
   | { readonly is: 'restoring'; readonly hup: boolean }
   | { readonly is: 'returning'; readonly hup: boolean }
