@@ -45,6 +45,11 @@ function recover({ hup }: { readonly hup: boolean }, reason: string): Outcome {
   return step({ is: 'recovering', reason, hup, end: 'behead' }, { do: 'depose' }, { do: 'bringBack' });
 }
 
+/** By hand: the candidate asked to leave, and does when ours accept. */
+function letGo({ hup }: { readonly hup: boolean }, ...effects: readonly IncumbencyEffect[]): Outcome {
+  return step({ is: 'recovering', reason: WITHDRAWN, hup, end: 'dismiss' }, ...effects, { do: 'bringBack' });
+}
+
 const failIn = {
   launching: revert,
   preparing: revert,
@@ -95,7 +100,7 @@ const giveWord = (state: State): Outcome => step(state, { do: 'giveWord' });
 const dropAndDrain = (state: State): Outcome => step(state, { do: 'dropAndDrain' });
 const leave = (): Outcome => step({ is: 'left' }, { do: 'leave' });
 const release = (hup: boolean, now: number, { timeout }: UpgradeRules, beside: boolean): Outcome =>
-  step({ is: 'releasing', deadline: now + timeout, hup, beside }, { do: 'releaseRetirees' });
+  step({ is: 'releasing', deadline: now + timeout, hup, beside, withdrawn: false }, { do: 'releaseRetirees' });
 const orderOf = (quick: boolean): Stop => (quick ? 'quick' : 'graceful');
 const end = (state: { readonly reason: string; readonly hup: boolean }, how: End): Outcome =>
   step({ is: 'reverting', reason: state.reason, hup: state.hup }, { do: 'revert', end: how });
@@ -164,7 +169,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       ready: (state, _event, now) =>
         rules.manual
           ? step({ is: 'showing', deadline: now + COMMIT_LIMIT, hup: state.hup, commit: false }, { do: 'show' })
-          : step({ ...state, is: 'releasing', beside: false }, { do: 'releaseRetirees' }),
+          : step({ ...state, is: 'releasing', beside: false, withdrawn: false }, { do: 'releaseRetirees' }),
       deadline: (state) => revert(state, TOO_LATE),
     },
     showing: {
@@ -173,7 +178,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       stop: (state) => to({ ...state, commit: true }),
       beside: ({ hup, commit }, _event, now) =>
         commit ? release(hup, now, rules, true) : step({ is: 'deciding', hup }, { do: 'askOperator' }),
-      withdraw: ({ hup }) => step({ is: 'recovering', reason: WITHDRAWN, hup, end: 'dismiss' }, { do: 'bringBack' }),
+      withdraw: (state) => letGo(state),
       deadline: (state) => recover(state, UNSHOWN),
     },
     deciding: {
@@ -183,7 +188,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       // Not a reload: `current` may lead to the new release, and this is a way back from it.
       reload: (state) => step(state, { do: 'bringBack' }),
       stop: ({ hup }, _event, now) => release(hup, now, rules, true),
-      withdraw: ({ hup }) => step({ is: 'recovering', reason: WITHDRAWN, hup, end: 'dismiss' }, { do: 'bringBack' }),
+      withdraw: (state) => letGo(state),
     },
     releasing: {
       ...upgrading,
@@ -191,11 +196,14 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       // By hand the order was that already, and so is the second.
       stop: (state, event) => (state.beside ? ignore(state) : cancelAndStop(state, event)),
       // It will be committed, and will stop then.
-      withdraw: (state) => (state.beside ? ignore(state) : releasing.withdraw(state)),
+      withdraw: (state) => (state.beside ? ignore({ ...state, withdrawn: true }) : releasing.withdraw(state)),
       retireesReleased: ({ hup, beside }, _event, now) =>
         step({ is: 'committing', deadline: now + COMMIT_LIMIT, hup, beside, stop: 'none' }, { do: 'commit' }),
-      deadline: (state) =>
-        state.beside ? step({ is: 'deciding', hup: state.hup }, { do: 'refuse', why: UNRELEASED }) : revert(state, UNRELEASED),
+      deadline: (state) => {
+        if (!state.beside) return revert(state, UNRELEASED);
+        const unreleased = { do: 'refuse', why: UNRELEASED } as const;
+        return state.withdrawn ? letGo(state, unreleased) : step({ is: 'deciding', hup: state.hup }, unreleased);
+      },
     },
     committing: {
       ...upgrading,

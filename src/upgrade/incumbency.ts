@@ -38,7 +38,8 @@ export type Incumbency =
   | ({ readonly is: 'showing'; readonly commit: boolean } & Underway)
   /** By hand: both generations serve, for as long as the operator likes. */
   | { readonly is: 'deciding'; readonly hup: boolean }
-  | ({ readonly is: 'releasing' } & Underway & Decided)
+  /** `withdrawn`: the candidate that serves beside us was told to stop, too, which is its own affair once it is committed. */
+  | ({ readonly is: 'releasing'; readonly withdrawn: boolean } & Underway & Decided)
   /** `stop`: an order that was passed to the candidate, and is ours again if it does not live to follow it. */
   | ({ readonly is: 'committing'; readonly stop: Stop } & Underway & Decided)
   /** The candidate's workers may serve somebody: before they drain, ours accept, even where a WINCH had drained them. */

@@ -48,8 +48,8 @@ const STATES: readonly Incumbency[] = [
   { is: 'preparing', deadline: 10, hup: false },
   { is: 'showing', deadline: 10, hup: false, commit: false },
   { is: 'deciding', hup: false },
-  { is: 'releasing', deadline: 10, hup: false, beside: false },
-  { is: 'releasing', deadline: 10, hup: false, beside: true },
+  { is: 'releasing', deadline: 10, hup: false, beside: false, withdrawn: false },
+  { is: 'releasing', deadline: 10, hup: false, beside: true, withdrawn: false },
   { is: 'committing', deadline: 10, hup: false, stop: 'none', beside: false },
   { is: 'committing', deadline: 10, hup: false, stop: 'none', beside: true },
   { is: 'recovering', reason: 'x', hup: false, end: 'behead' },
@@ -229,7 +229,11 @@ test('a stop while the place is being taken back tidies up what is ours alone', 
 });
 
 test('a generation before that does not answer is named as the reason', (t) => {
-  const { effects, state } = step({ is: 'releasing', deadline: 10, hup: false, beside: false }, { event: 'deadline' }, 11);
+  const { effects, state } = step(
+    { is: 'releasing', deadline: 10, hup: false, beside: false, withdrawn: false },
+    { event: 'deadline' },
+    11,
+  );
   t.deepEqual(effects, [{ do: 'revert', end: 'kill' }]);
   t.regex(JSON.stringify(state), /generation before did not answer/);
 });
@@ -299,6 +303,12 @@ test('by hand: a second TERM is the same commit, and not a stop for the successo
 
 test('by hand: a generation before that gives no word leaves the decision open', (t) => {
   t.deepEqual(tellByHand(deciding, term, { event: 'deadline' }), { state: deciding, done: ['releaseRetirees', 'refuse'] });
+});
+
+test('by hand: and lets a candidate go that was told to stop meanwhile', (t) => {
+  const late = tellByHand(deciding, term, { event: 'withdraw' }, { event: 'deadline' });
+  t.deepEqual(late.done, ['releaseRetirees', 'refuse', 'bringBack']);
+  t.deepEqual(byHand(late.state, { event: 'accepting' }, 0).effects, [{ do: 'revert', end: 'dismiss' }]);
 });
 
 test('by hand: a candidate that is not ready in time is rolled back as ever', (t) => {
