@@ -98,6 +98,8 @@ const drainNow = <S extends { readonly hup: boolean }>(state: S): Step<S, Incumb
   to<S, IncumbencyEffect>({ ...state, hup: false }, { do: 'drainWorkers' });
 const giveWord = (state: State): Outcome => step(state, { do: 'giveWord' });
 const dropAndDrain = (state: State): Outcome => step(state, { do: 'dropAndDrain' });
+/** Somebody else came after a dead successor. Whatever an emptied queue would have led to, this leads to now. */
+const succeeded = (): Outcome => step({ is: 'released' }, { do: 'giveWord' }, { do: 'dropAndDrain' });
 const leave = (): Outcome => step({ is: 'left' }, { do: 'leave' });
 const release = (hup: boolean, now: number, { timeout }: UpgradeRules, beside: boolean): Outcome =>
   step({ is: 'releasing', deadline: now + timeout, hup, beside, withdrawn: false }, { do: 'releaseRetirees' });
@@ -221,6 +223,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       stop: (state, { quick }) =>
         step({ is: 'stopping', quick, reverting: state.reason }, { do: 'revert', end: state.end }, { do: 'stop', quick }),
       failed: (state) => step({ ...state, end: 'behead' }, { do: 'depose' }),
+      restored: (state, { ours }) => (ours ? ignore(state) : succeeded()),
       gone: (state) => step({ ...state, end: 'behead' }, { do: 'depose' }),
       accepting: (state) => end(state, state.end),
     },
@@ -263,10 +266,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       drain: notServing,
       stop,
       restored: (state, { ours }) =>
-        ours
-          ? step({ is: 'returning', hup: state.hup }, { do: 'comeBack' }, { do: 'bringBack' })
-          : // Whatever an emptied queue would have led to, it leads to now.
-            step({ is: 'released' }, { do: 'giveWord' }, { do: 'dropAndDrain' }),
+        ours ? step({ is: 'returning', hup: state.hup }, { do: 'comeBack' }, { do: 'bringBack' }) : succeeded(),
     },
     returning: {
       ...quiet,

@@ -104,7 +104,7 @@ export type IncumbencyEffect =
   | { readonly do: 'askOperator' }
   | { readonly do: 'releaseRetirees' }
   | { readonly do: 'commit' }
-  /** A candidate that failed after it was exposed: its master ends now, and everything names us. */
+  /** A candidate that failed after it was exposed: its master ends now, and everything names us; or ends in `restored`, for we are too late. */
   | { readonly do: 'depose' }
   /** End the candidate; in `cleared` when nothing of it is left. */
   | { readonly do: 'revert'; readonly end: End }

@@ -169,6 +169,13 @@ test('a failure after commit reverts what may serve somebody already', (t) => {
   t.deepEqual(state, { is: 'reverting', reason: 'the candidate died between commit and serving', hup: false });
 });
 
+test('but where a candidate of that candidate took its place before, ours is with the retirees', (t) => {
+  const committing: Incumbency = { is: 'committing', deadline: 10, hup: false, stop: 'none', beside: false };
+  const { state, done } = tell(committing, { event: 'deadline' }, { event: 'restored', ours: false }, { event: 'accepting' });
+  t.deepEqual(done, ['depose', 'bringBack', 'giveWord', 'dropAndDrain']);
+  t.deepEqual(state, { is: 'released' });
+});
+
 test('TERM before commit cancels the upgrade and stops', (t) => {
   for (const before of [[upgrade], [upgrade, hello], [upgrade, hello, ready]] as const)
     t.deepEqual(tell(serving, ...before, term).done.slice(-2), ['revert', 'stop']);
