@@ -34,6 +34,11 @@ export class BackOut {
   /** Its workers accept for a while yet; the pidfile and the keeper must not name a dead master for so long. */
   depose(): void {
     const { pidfile, log, successor } = this.#generation;
+    // It may have served for a moment that we have not heard of, and have had a candidate: that, or we, are in charge after it.
+    if (successor?.claimSuccession() === false) {
+      this.#generation.inCharge = false;
+      return this.#turns.post({ event: 'restored', ours: false });
+    }
     successor?.killMaster();
     this.#generation.takeCharge();
     pidfile?.restore(successor?.pid ?? 0).then(

@@ -45,10 +45,16 @@ export class Clock {
   }
 
   #tick(): void {
-    const now = monotonic();
-    const late = now - this.#due;
-    if (late > LATE) this.#listener.rearm(late);
-    else this.#listener.judge(now);
+    const late = monotonic() - this.#due;
+    // Were we stopped for less than that, what was said to us in time is not read yet: the immediate follows a poll.
+    if (late > LATE) this.#ticked(() => this.#listener.rearm(late));
+    else setImmediate(() => this.#ticked(() => this.#listener.judge(monotonic())));
+  }
+
+  /** Unless it was told to stop meanwhile. */
+  #ticked(act: () => void): void {
+    if (this.#timer === undefined) return;
+    act();
     if (this.#timer !== undefined) this.#schedule();
   }
 }

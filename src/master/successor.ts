@@ -55,6 +55,7 @@ export class Successor {
   readonly #groups: number[] = [];
   #pid: number | undefined;
   #leaseHeld = true;
+  #claimed: boolean | undefined;
 
   constructor(order: SuccessorOrder, listener: SuccessorListener) {
     const stdio: (number | 'ignore' | 'inherit' | 'pipe')[] = ['ignore', 'inherit', this.words.fd ?? 'inherit', ...order.listeners];
@@ -105,9 +106,10 @@ export class Successor {
     return this.#pid;
   }
 
-  /** The right to be in charge after it: true for one of all who ask. */
+  /** The right to be in charge after it: true for one of all who ask, and then however often he does. */
   claimSuccession(): boolean {
-    return claimSuccession(this.#succession);
+    this.#claimed ??= claimSuccession(this.#succession);
+    return this.#claimed;
   }
 
   get connected(): boolean {

@@ -45,6 +45,11 @@ function recover({ hup }: { readonly hup: boolean }, reason: string): Outcome {
   return step({ is: 'recovering', reason, hup, end: 'behead' }, { do: 'depose' }, { do: 'regain' }, { do: 'bringBack' });
 }
 
+/** By hand: the candidate asked to leave, and does when ours accept. */
+function letGo({ hup }: { readonly hup: boolean }, ...effects: readonly IncumbencyEffect[]): Outcome {
+  return step({ is: 'recovering', reason: WITHDRAWN, hup, end: 'dismiss' }, ...effects, { do: 'regain' }, { do: 'bringBack' });
+}
+
 const failIn = {
   launching: revert,
   preparing: revert,
@@ -93,9 +98,11 @@ const drainNow = <S extends { readonly hup: boolean }>(state: S): Step<S, Incumb
   to<S, IncumbencyEffect>({ ...state, hup: false }, { do: 'drainWorkers' });
 const giveWord = (state: State): Outcome => step(state, { do: 'giveWord' });
 const dropAndDrain = (state: State): Outcome => step(state, { do: 'dropAndDrain' });
+/** Somebody else came after a dead successor. Whatever an emptied queue would have led to, this leads to now. */
+const succeeded = (): Outcome => step({ is: 'released' }, { do: 'giveWord' }, { do: 'dropAndDrain' });
 const leave = (): Outcome => step({ is: 'left' }, { do: 'leave' });
 const release = (hup: boolean, now: number, { timeout }: UpgradeRules, beside: boolean): Outcome =>
-  step({ is: 'releasing', deadline: now + timeout, hup, beside }, { do: 'releaseRetirees' });
+  step({ is: 'releasing', deadline: now + timeout, hup, beside, withdrawn: false }, { do: 'releaseRetirees' });
 const orderOf = (quick: boolean): Stop => (quick ? 'quick' : 'graceful');
 const end = (state: { readonly reason: string; readonly hup: boolean }, how: End): Outcome =>
   step({ is: 'reverting', reason: state.reason, hup: state.hup }, { do: 'reclaim' }, { do: 'revert', end: how });
@@ -164,7 +171,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       ready: (state, _event, now) =>
         rules.manual
           ? step({ is: 'showing', deadline: now + COMMIT_LIMIT, hup: state.hup, commit: false }, { do: 'show' })
-          : step({ ...state, is: 'releasing', beside: false }, { do: 'releaseRetirees' }),
+          : step({ ...state, is: 'releasing', beside: false, withdrawn: false }, { do: 'releaseRetirees' }),
       deadline: (state) => revert(state, TOO_LATE),
     },
     showing: {
@@ -173,7 +180,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       stop: (state) => to({ ...state, commit: true }),
       beside: ({ hup, commit }, _event, now) =>
         commit ? release(hup, now, rules, true) : step({ is: 'deciding', hup }, { do: 'askOperator' }),
-      withdraw: ({ hup }) => step({ is: 'recovering', reason: WITHDRAWN, hup, end: 'dismiss' }, { do: 'regain' }, { do: 'bringBack' }),
+      withdraw: (state) => letGo(state),
       deadline: (state) => recover(state, UNSHOWN),
     },
     deciding: {
@@ -183,7 +190,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       // Not a reload: `current` may lead to the new release, and this is a way back from it.
       reload: (state) => step(state, { do: 'bringBack' }),
       stop: ({ hup }, _event, now) => release(hup, now, rules, true),
-      withdraw: ({ hup }) => step({ is: 'recovering', reason: WITHDRAWN, hup, end: 'dismiss' }, { do: 'regain' }, { do: 'bringBack' }),
+      withdraw: (state) => letGo(state),
     },
     releasing: {
       ...upgrading,
@@ -191,11 +198,14 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       // By hand the order was that already, and so is the second.
       stop: (state, event) => (state.beside ? ignore(state) : cancelAndStop(state, event)),
       // It will be committed, and will stop then.
-      withdraw: (state) => (state.beside ? ignore(state) : releasing.withdraw(state)),
+      withdraw: (state) => (state.beside ? ignore({ ...state, withdrawn: true }) : releasing.withdraw(state)),
       retireesReleased: ({ hup, beside }, _event, now) =>
         step({ is: 'committing', deadline: now + COMMIT_LIMIT, hup, beside, stop: 'none' }, { do: 'commit' }),
-      deadline: (state) =>
-        state.beside ? step({ is: 'deciding', hup: state.hup }, { do: 'refuse', why: UNRELEASED }) : revert(state, UNRELEASED),
+      deadline: (state) => {
+        if (!state.beside) return revert(state, UNRELEASED);
+        const unreleased = { do: 'refuse', why: UNRELEASED } as const;
+        return state.withdrawn ? letGo(state, unreleased) : step({ is: 'deciding', hup: state.hup }, unreleased);
+      },
     },
     committing: {
       ...upgrading,
@@ -203,8 +213,8 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       stop: (state, { quick }) =>
         state.beside ? ignore(state) : step({ ...state, stop: orderOf(quick) }, { do: 'pass', signal: quick ? 'SIGINT' : 'SIGTERM' }),
       withdraw: (state) => (state.beside ? ignore(state) : committing.withdraw(state)),
-      serving: ({ hup }) =>
-        hup ? step({ is: 'retiring' }, { do: 'retire' }, { do: 'pass', signal: 'SIGHUP' }) : step({ is: 'retiring' }, { do: 'retire' }),
+      serving: ({ hup, stop }) =>
+        step({ is: 'retiring', stop }, { do: 'retire' }, ...(hup ? [{ do: 'pass', signal: 'SIGHUP' } as const] : [])),
       deadline: (state) => failIn.committing(state, UNSERVED),
     },
     recovering: {
@@ -213,6 +223,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       stop: (state, { quick }) =>
         step({ is: 'stopping', quick, reverting: state.reason }, { do: 'revert', end: state.end }, { do: 'stop', quick }),
       failed: (state) => step({ ...state, end: 'behead' }, { do: 'depose' }),
+      restored: (state, { ours }) => (ours ? ignore(state) : succeeded()),
       gone: (state) => step({ ...state, end: 'behead' }, { do: 'depose' }),
       accepting: (state) => end(state, state.end),
     },
@@ -231,7 +242,11 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       stop,
       release: () => step({ is: 'released' }, { do: 'giveWord' }),
       emptied: dropAndDrain,
-      gone: () => step({ is: 'restoring', hup: false }, { do: 'restore' }),
+      gone: ({ stop }) => {
+        if (stop === 'none') return step({ is: 'restoring', hup: false }, { do: 'restore' });
+        const quick = stop === 'quick';
+        return step({ is: 'stopping', quick, reverting: null }, { do: 'restore' }, { do: 'stop', quick });
+      },
       empty: leave,
     },
     released: {
@@ -251,10 +266,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
       drain: notServing,
       stop,
       restored: (state, { ours }) =>
-        ours
-          ? step({ is: 'returning', hup: state.hup }, { do: 'comeBack' }, { do: 'regain' }, { do: 'bringBack' })
-          : // Whatever an emptied queue would have led to, it leads to now.
-            step({ is: 'released' }, { do: 'giveWord' }, { do: 'dropAndDrain' }),
+        ours ? step({ is: 'returning', hup: state.hup }, { do: 'comeBack' }, { do: 'regain' }, { do: 'bringBack' }) : succeeded(),
     },
     returning: {
       ...quiet,

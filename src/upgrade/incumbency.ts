@@ -38,13 +38,15 @@ export type Incumbency =
   | ({ readonly is: 'showing'; readonly commit: boolean } & Underway)
   /** By hand: both generations serve, for as long as the operator likes. */
   | { readonly is: 'deciding'; readonly hup: boolean }
-  | ({ readonly is: 'releasing' } & Underway & Decided)
+  /** `withdrawn`: the candidate that serves beside us was told to stop, too, which is its own affair once it is committed. */
+  | ({ readonly is: 'releasing'; readonly withdrawn: boolean } & Underway & Decided)
   /** `stop`: an order that was passed to the candidate, and is ours again if it does not live to follow it. */
   | ({ readonly is: 'committing'; readonly stop: Stop } & Underway & Decided)
   /** The candidate's workers may serve somebody: before they drain, ours accept, even where a WINCH had drained them. */
   | { readonly is: 'recovering'; readonly reason: string; readonly hup: boolean; readonly end: End }
   | { readonly is: 'reverting'; readonly reason: string; readonly hup: boolean }
-  | { readonly is: 'retiring' }
+  /** `stop`: as above. The successor serves, and may not have read it. */
+  | { readonly is: 'retiring'; readonly stop: Stop }
   | { readonly is: 'released' }
   | { readonly is: 'restoring'; readonly hup: boolean }
   | { readonly is: 'returning'; readonly hup: boolean }
@@ -102,7 +104,7 @@ export type IncumbencyEffect =
   | { readonly do: 'askOperator' }
   | { readonly do: 'releaseRetirees' }
   | { readonly do: 'commit' }
-  /** A candidate that failed after it was exposed: its master ends now, and everything names us. */
+  /** A candidate that failed after it was exposed: its master ends now, and everything names us; or ends in `restored`, for we are too late. */
   | { readonly do: 'depose' }
   /** End the candidate; in `cleared` when nothing of it is left. */
   | { readonly do: 'revert'; readonly end: End }

@@ -3,13 +3,16 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
+import { HELD_LONG, holdRequest } from '../support/held-request.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import { everyKind, type Load, startLoad } from '../support/load/index.js';
 import { assertLossless } from '../support/load/lossless.js';
+import type { LogLine } from '../support/log-tail.js';
 import { fixture } from '../support/paths.js';
 import { probeRefused } from '../support/probe-refused.js';
 import { isAlive, waitGone } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
+import { freeze, thaw } from '../support/signals.js';
 import { tempDir } from '../support/temp.js';
 import { waitFor } from '../support/wait.js';
 
@@ -41,6 +44,18 @@ async function trial(holdfast: Holdfast): Promise<Pair> {
   const old = holdfast.signal('SIGUSR2');
   await holdfast.event('upgrade.ready', (line) => line['candidate'] !== undefined, { after });
   return { old, next: Number(readFileSync(`${holdfast.pidfile}.2`, 'utf8')) };
+}
+
+/** The same where `--upgrade-timeout` is short for the test's sake: on a busy machine it may pass, and then one tries again. */
+async function trialInTime(holdfast: Holdfast): Promise<Pair> {
+  for (let tries = 1; tries <= 5; tries += 1) {
+    const after = holdfast.log.length;
+    const old = holdfast.signal('SIGUSR2');
+    const verdict = (line: LogLine) => line.event === 'upgrade.rollback' || line['candidate'] !== undefined;
+    const { candidate } = await holdfast.event(['upgrade.ready', 'upgrade.rollback'], verdict, { after });
+    if (candidate !== undefined) return { old, next: Number(candidate) };
+  }
+  throw new Error('not in 5 tries');
 }
 
 function load(t: ExecutionContext, holdfast: Holdfast): Load {
@@ -288,6 +303,25 @@ test('TERM to both ends everything', async (t) => {
   if (holdfast.processes().length > 0 && isAlive(next)) await waitGone(next, 40_000);
   await holdfast.gone(40_000);
   t.false(existsSync(holdfast.pidfile ?? ''));
+});
+
+test('TERM to both while the generation before the old one is stopped, and cannot be released: the new one is let go', async (t) => {
+  const { holdfast } = await start(t, ['--upgrade-timeout', '5', '--log-level', 'debug', ...HELD_LONG]);
+  const held = await holdRequest(holdfast);
+  const first = await trialInTime(holdfast);
+  process.kill(first.old, 'SIGTERM');
+  await holdfast.event('upgrade.done');
+  await freeze(t, first.old);
+  const { old, next } = await trialInTime(holdfast);
+  const after = holdfast.log.length;
+  process.kill(old, 'SIGTERM');
+  await holdfast.says(/^deciding: stop: releasing$/, ({ pid }) => pid === old);
+  process.kill(next, 'SIGTERM');
+  t.is((await holdfast.event('upgrade.rollback', undefined, { after })).reason, 'the candidate was told to stop');
+  t.is(holdfast.pid(), old);
+  await waitGone(next, 40_000);
+  thaw(first.old);
+  t.is(await held.answer(), 'held');
 });
 
 test('another USR2 while both serve is refused, to either', async (t) => {

@@ -1,5 +1,6 @@
 // A stopped process is not a dead one: SIGSTOP and SIGCONT of each party, before its deadline and after it, under load that loses nothing.
 import { existsSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
 import { commitInTime } from '../support/commit.js';
@@ -13,6 +14,7 @@ import { probeRefused } from '../support/probe-refused.js';
 import { isAlive, waitGone } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
 import { freeze, thaw } from '../support/signals.js';
+import { addSlow } from '../support/slow-release.js';
 import { waitFor } from '../support/wait.js';
 
 /** Seconds from USR2 to *ready*, where a test waits for them to pass. */
@@ -198,3 +200,40 @@ heavyTest('a stopped retiree that ignores a stop is killed in the end, and the i
   );
   t.deepEqual(holdfast.strayFiles(), []);
 });
+
+/** Milliseconds. From *commit* to *serving*; and how much sooner, and for how long, the incumbent is stopped: for less than what it would notice. */
+const [COMMIT, SOONER, MOMENT] = [10_000, 400, 550] as const;
+
+heavyTest(
+  'an incumbent that is stopped for a moment at its deadline hears first what was said before, and that its successor has a candidate',
+  async (t) => {
+    const releases = new Releases(t, 2);
+    // Nobody but the right to succeed decides, where there is no pidfile.
+    const options = { app: releases.app, cwd: releases.current, args: ['-w', '2'], pidfile: false, stopMs: 40_000 };
+    const holdfast = await startHoldfast(t, { ...options, allowErrors: [/was stopped/] });
+    const slow = addSlow(releases);
+    releases.point(slow.release);
+    const incumbent = holdfast.signal('SIGUSR2');
+    const candidate = Number((await holdfast.event('master.start', ({ gen }) => gen === 2)).pid);
+    await waitFor(() => holdfast.workers(2).length === 2, 20_000, 'a candidate that loads');
+    await freeze(t, incumbent);
+    slow.open();
+    await holdfast.event('upgrade.ready', ({ pid }) => pid === candidate);
+    await freeze(t, candidate);
+    thaw(incumbent);
+    const deadline = Date.parse(String((await holdfast.event('upgrade.commit'))['time'])) + COMMIT;
+    releases.point(2);
+    await pause(deadline - SOONER - Date.now());
+    await freeze(t, incumbent);
+    thaw(candidate);
+    await holdfast.event('master.ready', ({ pid }) => pid === candidate);
+    process.kill(candidate, 'SIGUSR2');
+    await pause(deadline - SOONER + MOMENT - Date.now());
+    thaw(incumbent);
+    const { pid } = await holdfast.event('master.ready', ({ gen }) => gen === 3);
+    await waitFor(() => holdfast.processes().length === 3, 20_000, 'one generation alone');
+    t.is(holdfast.events('upgrade.rollback').length, 0);
+    process.kill(Number(pid), 'SIGTERM');
+    await holdfast.gone();
+  },
+);

@@ -69,3 +69,28 @@ for (const [what, code, reason] of [
     t.deepEqual(seen(), before);
     t.is((await ask(holdfast.target)).headers['x-release'], '1');
   });
+
+test('a TERM that is passed to a successor which says that it serves and dies ends the master before it, too', async (t) => {
+  const releases = new Releases(t);
+  releases.bring(1, []);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, command: releases.start, args: ['-w', '2'] });
+  releases.point(
+    addStrange(
+      releases,
+      `const { Socket } = await import('node:net');
+       new Socket({ fd: channel, writable: false }).on('data', (data) => {
+         if (!data.includes('SIGTERM')) return;
+         say({ type: 'serving' });
+         process.kill(process.pid, 'SIGKILL');
+       });
+       say(hello);
+       say({ type: 'ready', kept: [0] });`,
+    ),
+  );
+  holdfast.signal('SIGUSR2');
+  await holdfast.event('upgrade.commit');
+  holdfast.signal('SIGTERM');
+  await holdfast.gone();
+  t.deepEqual(holdfast.log.filter(({ event }) => event === 'upgrade.done').length, 1);
+  t.deepEqual(holdfast.strayFiles(), []);
+});

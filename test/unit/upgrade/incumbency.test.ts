@@ -39,6 +39,7 @@ const ready = { event: 'ready' } as const;
 const released = { event: 'retireesReleased' } as const;
 const gone = { event: 'gone' } as const;
 const term = { event: 'stop', quick: false } as const;
+const retiring: Incumbency = { is: 'retiring', stop: 'none' };
 
 const STATES: readonly Incumbency[] = [
   serving,
@@ -47,13 +48,14 @@ const STATES: readonly Incumbency[] = [
   { is: 'preparing', deadline: 10, hup: false },
   { is: 'showing', deadline: 10, hup: false, commit: false },
   { is: 'deciding', hup: false },
-  { is: 'releasing', deadline: 10, hup: false, beside: false },
-  { is: 'releasing', deadline: 10, hup: false, beside: true },
+  { is: 'releasing', deadline: 10, hup: false, beside: false, withdrawn: false },
+  { is: 'releasing', deadline: 10, hup: false, beside: true, withdrawn: false },
   { is: 'committing', deadline: 10, hup: false, stop: 'none', beside: false },
   { is: 'committing', deadline: 10, hup: false, stop: 'none', beside: true },
   { is: 'recovering', reason: 'x', hup: false, end: 'behead' },
   { is: 'reverting', reason: 'x', hup: false },
-  { is: 'retiring' },
+  { is: 'retiring', stop: 'none' },
+  { is: 'retiring', stop: 'graceful' },
   { is: 'released' },
   { is: 'restoring', hup: false },
   { is: 'returning', hup: false },
@@ -120,7 +122,7 @@ test('only a retiree that has not given its word returns', (t) => {
       (event) => `${state.is} ${event.event}`,
     ),
   );
-  t.deepEqual(restoring, ['retiring gone']);
+  t.deepEqual(restoring, ['retiring gone', 'retiring gone']);
 });
 
 test('a second upgrade is refused, never queued', (t) => {
@@ -167,6 +169,13 @@ test('a failure after commit reverts what may serve somebody already', (t) => {
   t.deepEqual(state, { is: 'reverting', reason: 'the candidate died between commit and serving', hup: false });
 });
 
+test('but where a candidate of that candidate took its place before, ours is with the retirees', (t) => {
+  const committing: Incumbency = { is: 'committing', deadline: 10, hup: false, stop: 'none', beside: false };
+  const { state, done } = tell(committing, { event: 'deadline' }, { event: 'restored', ours: false }, { event: 'accepting' });
+  t.deepEqual(done, ['depose', 'regain', 'bringBack', 'giveWord', 'dropAndDrain']);
+  t.deepEqual(state, { is: 'released' });
+});
+
 test('TERM before commit cancels the upgrade and stops', (t) => {
   for (const before of [[upgrade], [upgrade, hello], [upgrade, hello, ready]] as const)
     t.deepEqual(tell(serving, ...before, term).done.slice(-2), ['revert', 'stop']);
@@ -178,19 +187,30 @@ test('TERM between commit and serving is passed on, and comes back if the candid
   t.deepEqual(tell(serving, ...committed, gone).done.slice(-3), ['depose', 'revert', 'stop']);
 });
 
+test('and also where that serves already, and has not read it', (t) => {
+  const quick = { event: 'stop', quick: true } as const;
+  for (const order of [term, quick]) {
+    const served = tell(serving, upgrade, hello, ready, released, order, { event: 'serving' });
+    t.deepEqual(served.done.slice(-2), ['pass', 'retire']);
+    const { state, done } = tell(served.state, gone, { event: 'restored', ours: true });
+    t.deepEqual(state, { is: 'stopping', quick: order.quick, reverting: null });
+    t.deepEqual(done, ['restore', 'stop', 'takeBack']);
+  }
+});
+
 test('USR2 and HUP to a retiree are passed on', (t) => {
-  t.deepEqual(tell({ is: 'retiring' }, upgrade, { event: 'reload' }).done, ['pass', 'pass']);
+  t.deepEqual(tell(retiring, upgrade, { event: 'reload' }).done, ['pass', 'pass']);
   t.deepEqual(tell({ is: 'released' }, upgrade, { event: 'reload' }).done, ['pass', 'pass']);
 });
 
 test("a retiree that returns lets its dead successor's workers go only when its own accept", (t) => {
-  const returned = tell({ is: 'retiring' }, gone, { event: 'restored', ours: true });
+  const returned = tell(retiring, gone, { event: 'restored', ours: true });
   t.deepEqual(returned.done, ['restore', 'comeBack', 'regain', 'bringBack']);
   t.deepEqual(tell(returned.state, { event: 'accepting' }), { state: serving, done: ['reclaim', 'dropSuccessor'] });
 });
 
 test('a retiree that lost the succession goes on leaving', (t) => {
-  const lost = tell({ is: 'retiring' }, gone, { event: 'restored', ours: false });
+  const lost = tell(retiring, gone, { event: 'restored', ours: false });
   t.is(lost.state.is, 'released');
   t.is(tell(lost.state, { event: 'empty' }).state.is, 'left');
 });
@@ -207,22 +227,26 @@ test('WINCH overrules the HUP that waited before it', (t) => {
 });
 
 test('WINCH is refused where it would leave nobody to come back', (t) => {
-  for (const state of [{ is: 'returning', hup: false }, { is: 'retiring' }, { is: 'restoring', hup: false }] as const)
+  for (const state of [{ is: 'returning', hup: false }, retiring, { is: 'restoring', hup: false }] as const)
     t.deepEqual(tell(state, { event: 'drain' }).done, ['refuse']);
 });
 
 test('a stop while the place is being taken back tidies up what is ours alone', (t) => {
-  t.deepEqual(tell({ is: 'retiring' }, gone, term, { event: 'restored', ours: true }).done, ['restore', 'stop', 'takeBack']);
+  t.deepEqual(tell(retiring, gone, term, { event: 'restored', ours: true }).done, ['restore', 'stop', 'takeBack']);
 });
 
 test('a generation before that does not answer is named as the reason', (t) => {
-  const { effects, state } = step({ is: 'releasing', deadline: 10, hup: false, beside: false }, { event: 'deadline' }, 11);
+  const { effects, state } = step(
+    { is: 'releasing', deadline: 10, hup: false, beside: false, withdrawn: false },
+    { event: 'deadline' },
+    11,
+  );
   t.deepEqual(effects, [{ do: 'revert', end: 'kill' }]);
   t.regex(JSON.stringify(state), /generation before did not answer/);
 });
 
 test('a retiree whose place was wanted drains even if nobody waited for its queues', (t) => {
-  const lost = tell({ is: 'retiring' }, gone, { event: 'emptied' }, { event: 'restored', ours: false });
+  const lost = tell(retiring, gone, { event: 'emptied' }, { event: 'restored', ours: false });
   t.deepEqual(lost.done, ['restore', 'giveWord', 'dropAndDrain']);
 });
 
@@ -286,6 +310,12 @@ test('by hand: a second TERM is the same commit, and not a stop for the successo
 
 test('by hand: a generation before that gives no word leaves the decision open', (t) => {
   t.deepEqual(tellByHand(deciding, term, { event: 'deadline' }), { state: deciding, done: ['releaseRetirees', 'refuse'] });
+});
+
+test('by hand: and lets a candidate go that was told to stop meanwhile', (t) => {
+  const late = tellByHand(deciding, term, { event: 'withdraw' }, { event: 'deadline' });
+  t.deepEqual(late.done, ['releaseRetirees', 'refuse', 'regain', 'bringBack']);
+  t.deepEqual(byHand(late.state, { event: 'accepting' }, 0).effects, [{ do: 'revert', end: 'dismiss' }]);
 });
 
 test('by hand: a candidate that is not ready in time is rolled back as ever', (t) => {
