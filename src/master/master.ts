@@ -73,7 +73,7 @@ export class Master {
       post: candidate,
       later,
       refuse,
-      takenCharge: (stop) => this.#takenCharge(stop),
+      takenCharge: (stop, reload) => this.#takenCharge(stop, reload),
       giveUp: (departure) => {
         this.#departure = departure;
       },
@@ -160,9 +160,10 @@ export class Master {
     return this.#generation.workers.empty && !this.#asIncumbent.backingOut && !this.#generation.predecessorAlive;
   }
 
-  #takenCharge(stop: Stop): void {
+  #takenCharge(stop: Stop, reload: boolean): void {
     if (this.#keeperLost) this.keeperLost();
     if (stop !== 'none') this.#enqueue({ for: 'incumbent', event: { event: 'stop', quick: stop === 'quick' } });
+    else if (reload) this.#enqueue({ for: 'incumbent', event: { event: 'reload' } });
   }
 
   // The clock.

@@ -1,5 +1,5 @@
 // Orders that meet an upgrade, a reload, or a chain of generations.
-import { renameSync } from 'node:fs';
+import { existsSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
@@ -83,6 +83,21 @@ test('USR2 during a reload that fails is followed all the same', async (t) => {
   await holdfast.event('upgrade.done');
   await waitFor(async () => (await ask(holdfast.target)).headers['x-release'] === '2', 20_000, 'an answer of release 2');
   t.pass();
+});
+
+test('HUP while the first workers load is followed when they serve', async (t) => {
+  const releases = new Releases(t, 2);
+  const slow = addSlow(releases);
+  releases.point(slow.release);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: ['-w', '2'], untilReady: false });
+  await waitFor(() => existsSync(holdfast.pidfile ?? '') && holdfast.workers().length === 2, 20_000, 'workers that load');
+  releases.point(2);
+  await deliver(holdfast.pid(), 'SIGHUP');
+  slow.open();
+  const ready = await holdfast.event('master.ready');
+  await holdfast.event('reload.done', undefined, { after: ready });
+  t.is(holdfast.events('reload.start').length, 1);
+  await answersAlone(holdfast, '2');
 });
 
 test('HUP during an upgrade that is committed goes to the new master', async (t) => {
