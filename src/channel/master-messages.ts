@@ -30,6 +30,8 @@ export interface Handover {
   readonly generation: number;
   /** The physical directory that relative run-time paths (pidfile, sockets, logs) were resolved against at the first start. */
   readonly base: string;
+  /** The logical working directory. `$PWD` says it too, but a shell on the way corrects that when a link in it has been moved meanwhile. */
+  readonly directory?: string;
   /** Milliseconds until the upgrade is cancelled. */
   readonly deadline: number;
   /** Whether the descriptors include the keeper's. */

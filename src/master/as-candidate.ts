@@ -13,6 +13,8 @@ export class AsCandidate {
   readonly #turns: CandidateTurns;
   /** The incumbent knows why this candidate gives up. */
   #told = false;
+  /** A HUP came when it was all but in charge. */
+  #reloadsThen = false;
   readonly #preparation: Preparation;
 
   constructor(generation: Generation, turns: CandidateTurns) {
@@ -66,6 +68,9 @@ export class AsCandidate {
         return this.#retry(effect.reason);
       case 'renew':
         return workers.renew();
+      case 'reloadLater':
+        this.#reloadsThen = true;
+        return;
       case 'takeCharge':
         return this.#takeCharge(effect.stop);
       case 'leave':
@@ -153,7 +158,7 @@ export class AsCandidate {
     }
     generation.outliveListeners(generation.origin.settings.gracefulTimeout * 1000);
     generation.logReady();
-    this.#turns.takenCharge(stop);
+    this.#turns.takenCharge(stop, this.#reloadsThen);
   }
 
   #giveUp(status: number, reason: string): void {

@@ -7,8 +7,8 @@ export interface CandidateTurns {
   /** Do it in a turn of its own. */
   later(act: () => void): void;
   refuse(why: string): void;
-  /** It is in charge; an order may have waited for that. */
-  takenCharge(stop: Stop): void;
+  /** It is in charge; orders may have waited for that. */
+  takenCharge(stop: Stop, reload: boolean): void;
   /** It leaves when its workers are gone. */
   giveUp(departure: Departure): void;
 }

@@ -13,6 +13,8 @@ import { Predecessor } from './predecessor.js';
 interface Before {
   readonly generation: number;
   readonly base: string;
+  /** Undefined when the incumbent's release does not say it. */
+  readonly directory: string | undefined;
   readonly lease: { readonly reading: number; readonly writing: number };
   readonly succession: number;
   readonly keeper: number | undefined;
@@ -41,6 +43,7 @@ export async function meetPredecessor(handed: Handed, version: string): Promise<
   return {
     generation: handover.generation,
     base: handover.base,
+    directory: typeof handover.directory === 'string' ? handover.directory : undefined,
     lease: fds.lease,
     succession: fds.succession,
     keeper: handover.keeper ? fds.keeper : undefined,

@@ -18,6 +18,7 @@ export function launch({ origin, listeners }: Generation, listener: SuccessorLis
     ...SPOKEN,
     generation: origin.generation + 1,
     base,
+    directory: command.directory,
     deadline: settings.upgradeTimeout * 1000,
     keeper: keeper !== undefined,
   };

@@ -73,7 +73,7 @@ export class Master {
       post: candidate,
       later,
       refuse,
-      takenCharge: (stop) => this.#takenCharge(stop),
+      takenCharge: (stop, reload) => this.#takenCharge(stop, reload),
       giveUp: (departure) => {
         this.#departure = departure;
       },
@@ -165,8 +165,9 @@ export class Master {
     if (this.#keeperLost && this.#generation.inCharge) this.#enqueue({ for: 'either', event: { event: 'stop', quick: false } });
   }
 
-  #takenCharge(stop: Stop): void {
+  #takenCharge(stop: Stop, reload: boolean): void {
     if (stop !== 'none') this.#enqueue({ for: 'incumbent', event: { event: 'stop', quick: stop === 'quick' } });
+    else if (reload) this.#enqueue({ for: 'incumbent', event: { event: 'reload' } });
   }
 
   // The clock.

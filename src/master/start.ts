@@ -36,9 +36,10 @@ export async function startMaster(
   deliver: (listener: (signal: MasterSignal) => void) => void,
   { launcher, forerunners }: Beginning,
 ): Promise<number> {
-  const { command, handed } = takeHandedOver(read);
-  refuseUndecided(asked, command.env);
+  const { command: found, handed } = takeHandedOver(read);
+  refuseUndecided(asked, found.env);
   const before = handed.HOLDFAST_HANDOVER === undefined ? undefined : await meetPredecessor(handed, version);
+  const command = { ...found, directory: before?.directory ?? found.directory };
   const base = before?.base ?? process.cwd();
   const settings = resolvePaths(asked, base);
   // Before any file is made; workers and the next generation inherit it.

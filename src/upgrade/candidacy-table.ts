@@ -23,6 +23,9 @@ const expose = (to: Purpose, stop: Stop = 'none'): Outcome => step({ is: 'exposi
 const assure = (stop: Stop = 'none'): Outcome => step({ is: 'exposing', to: 'succeed', stop }, { do: 'assure' });
 const rotate = (stop: Stop): Outcome => step({ is: 'rotating', stop }, { do: 'rotate' });
 const withdraw = (): Outcome => step({ is: 'withdrawing' }, { do: 'withdraw' });
+/** Soon in charge, by the pidfile perhaps already: what this generation runs may be older than the order. */
+const reloadLater = (state: State): Outcome => step(state, { do: 'reloadLater' });
+const renew = (state: State): Outcome => step(state, { do: 'renew' });
 const cancelled = (_state: State, { reason }: { readonly reason: string }): Outcome => leave(1, reason);
 
 const exposed = {
@@ -75,6 +78,7 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     loaded: () => expose('begin'),
     loadFailed: (_state, { status, reason }) => leave(status, reason),
     stop: () => leave(0, STOPPED),
+    reload: reloadLater,
     upgrade: refuse('the master is still starting'),
   },
   loading: {
@@ -117,9 +121,12 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
       if (!ALONE.includes(state.to)) return fail(status, reason);
       return state.to === 'reign' && state.stop !== 'none' ? leave(0, STOPPED) : step(state, { do: 'retry', reason });
     },
-    // It may be a release that loads and never accepts; nobody else is there to give way to.
-    reload: (state) => (ALONE.includes(state.to) ? step(state, { do: 'renew' }) : ignore(state)),
     exposed: (state) => exposed[state.to](state.stop),
+    // Alone, they may be of a release that never accepts, and this is the way to another one.
+    reload: (state) => {
+      if (state.to === 'try' || state.stop !== 'none') return ignore(state);
+      return ALONE.includes(state.to) ? renew(state) : reloadLater(state);
+    },
     exposeFailed: (_state, { reason }) => fail(1, reason),
   },
   beside: {
@@ -143,6 +150,7 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     ...quiet,
     stop: (state, { quick }) => to({ ...state, stop: order(quick) }),
     rotated: (state) => takeCharge(state.stop),
+    reload: reloadLater,
     exposeFailed: (_state, { reason }) => fail(1, reason),
   },
   claiming: {
@@ -153,7 +161,7 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     exposed: (state) => to({ ...state, loaded: true }),
     exposeFailed: (_state, { reason }) => leave(1, reason),
     // As below: the pidfile may name us by now.
-    reload: (state) => (state.loaded ? ignore(state) : step(state, { do: 'renew' })),
+    reload: (state) => (state.stop === 'none' ? renew({ ...state, loaded: false }) : ignore(state)),
     // Whoever leaves before it knows whose the files are removes either too few or somebody else's.
     stop: (state, { quick }) => to({ ...state, stop: order(quick) }),
     claimed: ({ loaded, stop }, { ours }) => {
@@ -165,7 +173,7 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
   alone: {
     ...quiet,
     // It may be a release that never loads, and this is the way to another one.
-    reload: (state) => step(state, { do: 'renew' }),
+    reload: renew,
     loaded: () => expose('reign'),
     exposed: () => takeCharge('none'),
     loadFailed: (state, { reason }) => step(state, { do: 'retry', reason }),

@@ -74,6 +74,8 @@ export type CandidacyEffect =
   | { readonly do: 'retry'; readonly reason: string }
   /** Have its workers load what is current now. */
   | { readonly do: 'renew' }
-  /** Be in charge: say *serving*, let a dead predecessor's lease go, follow the order that waited. */
+  /** A reload, as soon as it is in charge. */
+  | { readonly do: 'reloadLater' }
+  /** Be in charge: say *serving*, let a dead predecessor's lease go, follow the orders that waited. */
   | { readonly do: 'takeCharge'; readonly stop: Stop }
   | { readonly do: 'leave'; readonly status: number; readonly reason: string };

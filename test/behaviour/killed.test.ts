@@ -464,6 +464,35 @@ for (const [which, add] of Object.entries(bad))
     });
   });
 
+test('and so does one that loads, and never accepts', async (t) => {
+  const releases = new Releases(t, 2);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: PATIENT, allowErrors: true, stopMs: 40_000 });
+  await withoutLoss(t, holdfast, async (load) => {
+    const gate = join(releases.root, 'gate');
+    const deaf = `
+      import { createServer } from 'node:http';
+      import app from './full.js';
+      const server = createServer(app);
+      const { listen } = server;
+      const look = (...where) => (existsSync(${JSON.stringify(gate)}) ? listen.apply(server, where) : setTimeout(look, 10, ...where));
+      server.listen = (...where) => (look(...where), server);
+      export default server;
+    `;
+    const { candidate, incumbent } = await holdReady(t, holdfast, releases, 2, deaf);
+    process.kill(incumbent, 'SIGKILL');
+    await waitFor(() => holdfast.pid() === candidate, 20_000, 'the candidate in the pidfile');
+    releases.point(2);
+    process.kill(candidate, 'SIGHUP');
+    t.is((await holdfast.event('master.ready', ({ pid }) => pid === candidate))['release'], releases.dir(2));
+    // Nobody drains before it accepts, and the graceful timeout is long.
+    writeFileSync(gate, '');
+    await waitFor(() => holdfast.processes().length === 3, 60_000, 'one generation alone');
+    await load.mark();
+    await load.answeredAtLeast(50);
+    t.is((await ask(holdfast.target)).headers['x-release'], '2');
+  });
+});
+
 test('a candidate that failed, and whose workers load in the end, is in charge when its incumbent dies before it has heard of that', async (t) => {
   const mood = join(tempDir(t), 'mood');
   const holdfast = await startHoldfast(t, {

@@ -1,5 +1,5 @@
 // Orders that meet an upgrade, a reload, or a chain of generations.
-import { renameSync } from 'node:fs';
+import { existsSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import test, { type ExecutionContext } from 'ava';
 import { ask } from '../support/ask.js';
@@ -7,6 +7,7 @@ import { HELD_LONG, type HeldRequest, holdRequest } from '../support/held-reques
 import { holdLoading } from '../support/held-upgrade.js';
 import { type Holdfast, startHoldfast } from '../support/holdfast.js';
 import type { HoldfastOptions } from '../support/launch.js';
+import { holdfastCommand } from '../support/paths.js';
 import { descriptorLinks, isAlive } from '../support/proc.js';
 import { Releases } from '../support/releases.js';
 import { reopened } from '../support/reopened.js';
@@ -125,6 +126,44 @@ test('TTIN to a master that was told to stop in mid-reload starts nobody', async
   );
   t.is(await held.answer(), 'held');
   await holdfast.gone();
+});
+
+test('HUP while the first workers load is followed when they serve', async (t) => {
+  const releases = new Releases(t, 2);
+  const slow = addSlow(releases);
+  releases.point(slow.release);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: ['-w', '2'], untilReady: false });
+  await waitFor(() => existsSync(holdfast.pidfile ?? '') && holdfast.workers().length === 2, 20_000, 'workers that load');
+  releases.point(2);
+  await deliver(holdfast.pid(), 'SIGHUP');
+  slow.open();
+  const ready = await holdfast.event('master.ready');
+  await holdfast.event('reload.done', undefined, { after: ready });
+  t.is(holdfast.events('reload.start').length, 1);
+  await answersAlone(holdfast, '2');
+});
+
+test('a link that is moved while the candidate starts still leads every later release to where it points', async (t) => {
+  const releases = new Releases(t, 4);
+  for (const release of [1, 3, 4]) releases.bring(release, []);
+  // Nobody has asked yet where the working directory is.
+  const move = `
+    import { renameSync, symlinkSync } from 'node:fs';
+    symlinkSync('releases/3', ${JSON.stringify(`${releases.current}.moved`)});
+    renameSync(${JSON.stringify(`${releases.current}.moved`)}, ${JSON.stringify(releases.current)});
+    await import(${JSON.stringify(holdfastCommand)});
+  `;
+  writeFileSync(releases.startOf(2), move);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, command: releases.start, args: ['-w', '2'] });
+  releases.point(2);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  await answersAlone(holdfast, '3');
+  releases.point(1);
+  t.is((await holdfast.reload()).event, 'reload.done');
+  await answersAlone(holdfast, '1');
+  releases.point(4);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  await answersAlone(holdfast, '4');
 });
 
 test('HUP during an upgrade that is committed goes to the new master', async (t) => {

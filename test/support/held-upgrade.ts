@@ -15,10 +15,15 @@ export interface Held {
   readonly candidate: number;
 }
 
-/** The candidate's workers, two if not given, load, until `slow.open()`. */
-export async function holdLoading(holdfast: Holdfast, releases: Releases, workers = 2): Promise<Held & { readonly slow: SlowRelease }> {
+/** The candidate's workers, two if not given, load, until `slow.open()`. `app`: what they serve then, `full.js` if not given. */
+export async function holdLoading(
+  holdfast: Holdfast,
+  releases: Releases,
+  workers = 2,
+  app?: string,
+): Promise<Held & { readonly slow: SlowRelease }> {
   const incumbent = holdfast.pid();
-  const slow = addSlow(releases);
+  const slow = addSlow(releases, app);
   releases.point(slow.release);
   for (let tries = 1; !(await loads(holdfast, workers)); tries += 1)
     if (tries === TRIES) throw new Error(`no candidate that loads in ${TRIES} tries`);
@@ -36,8 +41,8 @@ async function loads(holdfast: Holdfast, workers: number): Promise<boolean> {
 }
 
 /** The candidate is ready, and the incumbent is stopped and cannot say commit. */
-export async function holdReady(t: ExecutionContext, holdfast: Holdfast, releases: Releases, workers = 2): Promise<Held> {
-  const { incumbent, slow, candidate } = await holdLoading(holdfast, releases, workers);
+export async function holdReady(t: ExecutionContext, holdfast: Holdfast, releases: Releases, workers = 2, app?: string): Promise<Held> {
+  const { incumbent, slow, candidate } = await holdLoading(holdfast, releases, workers, app);
   await freeze(t, incumbent);
   slow.open();
   await holdfast.event('upgrade.ready', (line) => line.pid === candidate);

@@ -265,6 +265,9 @@ export class Turns {
         return;
       case 'renew':
         return workers.renew();
+      case 'reloadLater':
+        master.owes = true;
+        return;
       case 'takeCharge':
         return this.#takeCharge(effect.stop);
       case 'leave':
@@ -279,6 +282,7 @@ export class Turns {
     if (!master.beforeOpen && master.before !== NONE) this.#dropPredecessor(false);
     if (stop !== 'none' && this.world.ends === NONE) this.world.ends = this.number;
     if (stop !== 'none') this.incumbent({ event: 'stop', quick: stop === 'quick' });
+    else if (master.owes) this.incumbent({ event: 'reload' });
   }
 
   #giveUp(): void {

@@ -111,12 +111,30 @@ test('a candidate on its own loads what is current at HUP, while its incumbent l
   t.deepEqual(tell({ is: 'alone' }, { event: 'reload' }), { state: { is: 'alone' }, done: ['renew'] });
   const claiming = { is: 'claiming', loaded: false, stop: 'none' } as const;
   t.deepEqual(tell(claiming, { event: 'reload' }), { state: claiming, done: ['renew'] });
-  t.deepEqual(tell({ ...claiming, loaded: true }, { event: 'reload' }), { state: { ...claiming, loaded: true }, done: [] });
+  t.deepEqual(tell({ ...claiming, loaded: true }, { event: 'reload' }), { state: claiming, done: ['renew'] });
+  for (const to of ['reign', 'outlive'] as const)
+    t.deepEqual(tell({ is: 'exposing', to, stop: 'none' }, { event: 'reload' }).done, ['renew']);
   t.deepEqual(tell(loading, { event: 'reload' }), { state: loading, done: [] });
-  const renews = (['begin', 'reign', 'succeed', 'outlive', 'try'] as const).filter(
-    (to) => tell({ is: 'exposing', to, stop: 'none' }, { event: 'reload' }).done.length > 0,
+  const renews = (['begin', 'reign', 'succeed', 'outlive', 'try'] as const).filter((to) =>
+    tell({ is: 'exposing', to, stop: 'none' }, { event: 'reload' }).done.includes('renew'),
   );
   t.deepEqual(renews, ['reign', 'outlive']);
+});
+
+test('a HUP to one that is all but in charge is followed when it is, and none to one that is to stop then', (t) => {
+  for (const state of [
+    { is: 'first' },
+    { is: 'exposing', to: 'begin', stop: 'none' },
+    { is: 'exposing', to: 'succeed', stop: 'none' },
+    { is: 'rotating', stop: 'none' },
+  ] as const)
+    t.deepEqual(tell(state, { event: 'reload' }), { state, done: ['reloadLater'] });
+  for (const state of [
+    { is: 'claiming', loaded: true, stop: 'graceful' },
+    { is: 'exposing', to: 'reign', stop: 'graceful' },
+    { is: 'exposing', to: 'try', stop: 'none' },
+  ] as const)
+    t.deepEqual(tell(state, { event: 'reload' }), { state, done: [] });
 });
 
 test('an incumbent that dies after commit changes nothing', (t) => {

@@ -315,7 +315,7 @@ test('by hand: a generation before that gives no word leaves the decision open',
 test('by hand: and lets a candidate go that was told to stop meanwhile', (t) => {
   const late = tellByHand(deciding, term, { event: 'withdraw' }, { event: 'deadline' });
   t.deepEqual(late.done, ['releaseRetirees', 'refuse', 'regain', 'bringBack']);
-  t.deepEqual(byHand(late.state, { event: 'accepting' }, 0).effects, [{ do: 'revert', end: 'dismiss' }]);
+  t.deepEqual(byHand(late.state, { event: 'accepting' }, 0).effects, [{ do: 'reclaim' }, { do: 'revert', end: 'dismiss' }]);
 });
 
 test('by hand: a candidate that is not ready in time is rolled back as ever', (t) => {
