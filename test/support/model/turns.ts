@@ -15,7 +15,7 @@ export interface Tables {
 
 type Signal = 'SIGTERM' | 'SIGINT' | 'SIGHUP' | 'SIGUSR2' | 'SIGWINCH';
 
-/** Where an order to stop is one to everybody: elsewhere it is the commit, the way back, or a retiree's alone. */
+/** Where an order to stop is one to everybody: elsewhere it is the commit, the way back, or a retiree's alone, also of one that asks whether it may return. */
 const WHOLE: readonly (Incumbency['is'] | Candidacy['is'])[] = [
   'serving',
   'reloading',
@@ -23,7 +23,6 @@ const WHOLE: readonly (Incumbency['is'] | Candidacy['is'])[] = [
   'preparing',
   'recovering',
   'reverting',
-  'restoring',
   'returning',
   'first',
   'exposing',
