@@ -29,6 +29,11 @@ export function printable(text: string): string {
   });
 }
 
+/** A text as one word of a shell's command, in a line that is to be copied. POSIX, 2.2 Quoting. */
+export function shellWord(text: string): string {
+  return /^[\w@%+=:,./-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
+
 /** The sentence of whatever was thrown. */
 export function messageOf(thrown: unknown): string {
   return thrown instanceof Error ? thrown.message : String(thrown);

@@ -1,5 +1,6 @@
 /** What a unix socket that was inherited has for its file's mode and owner (candidate): the file stays, and is nobody's to change behind an operator's back. */
 import { lstatSync } from 'node:fs';
+import { shellWord } from '../errors.js';
 import type { Address } from './address.js';
 import { ownerOf } from './socket-owner.js';
 
@@ -15,8 +16,9 @@ export function accessLackedBy(address: Address): readonly string[] {
   const { path, access: { mode } = {} } = address;
   const { uid, gid } = ownerOf(address) ?? { uid: -1, gid: -1 };
   const [user, group] = [uid === -1 ? stat.uid : uid, gid === -1 ? stat.gid : gid];
+  const file = shellWord(path);
   return [
-    ...(mode === undefined || mode === (stat.mode & PERMISSIONS) ? [] : [`chmod ${mode.toString(8).padStart(4, '0')} ${path}`]),
-    ...(user === stat.uid && group === stat.gid ? [] : [`chown ${user}:${group} ${path}`]),
+    ...(mode === undefined || mode === (stat.mode & PERMISSIONS) ? [] : [`chmod ${mode.toString(8).padStart(4, '0')} ${file}`]),
+    ...(user === stat.uid && group === stat.gid ? [] : [`chown ${user}:${group} ${file}`]),
   ];
 }

@@ -1,6 +1,7 @@
 /** Who could change what lies at a path, and who can get there (any role). */
 import { lstatSync, realpathSync, type Stats, statSync } from 'node:fs';
 import { dirname } from 'node:path';
+import { shellWord } from '../errors.js';
 import { codeOf } from './errno.js';
 import type { Identity } from './identity.js';
 
@@ -39,7 +40,7 @@ export function closedTo(path: string): string | undefined {
 export function openingOf(directory: string, { uid, groups }: Pick<Identity, 'uid' | 'groups'>): string {
   const stat = statSync(directory);
   const [letter, bit] = stat.uid === uid ? ['u', 0o100] : groups.includes(stat.gid) ? ['g', 0o010] : ['o', 0o001];
-  return (stat.mode & bit) === 0 ? `chmod ${letter}+x ${directory}` : `setfacl -m u:${uid}:x ${directory}`;
+  return (stat.mode & bit) === 0 ? `chmod ${letter}+x ${shellWord(directory)}` : `setfacl -m u:${uid}:x ${shellWord(directory)}`;
 }
 
 function openTo(stat: Stats, groups: readonly number[] | undefined): string | undefined {

@@ -22,12 +22,25 @@ export function acceptOptionsOf(server: Server): ServerOpts {
   return defined({ allowHalfOpen, noDelay, keepAlive, keepAliveInitialDelay });
 }
 
-/** Have a socket that another server accepted counted among the connections of this one: by its end, and for `getConnections` and 'close'. */
-export function countAmong(server: Server, socket: Socket): void {
-  const counted = socket as unknown as { _server: { _connections: number } };
-  counted._server._connections -= 1;
-  counted._server = server as unknown as { _connections: number };
-  counted._server._connections += 1;
+/**
+ * Have all that `acceptor` accepts counted among the connections of `server`: for its `maxConnections` and 'drop', `getConnections` and 'close'.
+ * Returns what is to be told of each such socket, which counts at its end where it was accepted.
+ */
+export function countAmong(server: Server, acceptor: Server): (socket: Socket) => void {
+  const counting = server as Server & { _connections: number };
+  Object.defineProperties(acceptor, {
+    _connections: {
+      get: () => counting._connections,
+      set: (count: number) => {
+        counting._connections = count;
+      },
+    },
+    maxConnections: { get: () => server.maxConnections },
+  });
+  acceptor.on('drop', (data) => server.emit('drop', data));
+  return (socket) => {
+    (socket as Socket & { _server?: Server })._server = server;
+  };
 }
 
 function defined(options: { readonly [name: string]: unknown }): ServerOpts {

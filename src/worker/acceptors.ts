@@ -55,9 +55,11 @@ async function listen(server: Server, fd: number, backlog: number): Promise<void
 }
 
 function forwarderTo(server: Server): Server {
-  return createServer(acceptOptionsOf(server), (socket: Socket) => {
-    // Its 'close', at which apps close their databases, must wait for these, too.
-    countAmong(server, socket);
+  const acceptor = createServer(acceptOptionsOf(server));
+  // Its 'close', at which apps close their databases, must wait for these, too.
+  const counted = countAmong(server, acceptor);
+  return acceptor.on('connection', (socket: Socket) => {
+    counted(socket);
     server.emit('connection', socket);
   });
 }

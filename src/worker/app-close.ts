@@ -1,4 +1,5 @@
 /** In the worker: an app that closes its own server would cut idle connections, and leave those that wait in the worker's own socket to nobody. */
+import { Server as HttpServer } from 'node:http';
 import type { Server } from './connections.js';
 
 /**
@@ -19,12 +20,15 @@ export function hearAppClose(server: Server, closed: (callback: () => void) => v
 
 /**
  * After the drain, for the app's own handlers of TERM: to Node a server that has stopped is "not running", and to close it an error, with which many an
- * app gives up what it was about to do. Here it has closed, and only who has not heard that yet is told. One that the app has replaced is left alone.
+ * app gives up what it was about to do. Here it has closed, and only who has not heard that yet is told. A `close` that is the app's, or its class's, is
+ * left alone, and so is a server that listens again.
  */
 export function closeAgain(server: Server): void {
-  if (Object.hasOwn(server, 'close')) return;
+  const { close } = server;
+  if (close !== nodesOwn(server)) return;
   const told = new Set(server.rawListeners('close'));
   server.close = (callback?: unknown): Server => {
+    if (server.listening) return Reflect.apply(close, server, [callback]);
     process.nextTick(() => {
       // Raw: the wrapper of a `once` removes itself.
       const others = server.rawListeners('close').filter((listener) => !told.has(listener));
@@ -36,6 +40,12 @@ export function closeAgain(server: Server): void {
     });
     return server;
   };
+}
+
+function nodesOwn(server: Server): Server['close'] {
+  // For one of https that is loaded already.
+  const { Server: Own } = server instanceof HttpServer ? { Server: HttpServer } : process.getBuiltinModule('node:https');
+  return Own.prototype.close;
 }
 
 /** Hold `close`, `closeIdleConnections` and `closeAllConnections`. Returns what gives them back and runs the callbacks of `close`. */

@@ -1,7 +1,7 @@
 // Deploys as docs/deploy.md has them, and what becomes of a release that is deleted too early.
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readlinkSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, readlinkSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import test from 'ava';
@@ -19,7 +19,7 @@ function scriptFor(holdfast: Holdfast, releases: Releases, log: string): string 
   return script.replaceAll('/srv/shop', releases.root).replaceAll('/var/log/shop.log', log).replaceAll('/run/shop.pid', holdfast.pidfile);
 }
 
-linux('the script of docs/deploy.md ends with 0 when the release serves, else with 1, the reason, and the link where it was', async (t) => {
+linux('the script of docs/deploy.md ends with 0 when the release serves, else with the reason, and the link where it was', async (t) => {
   const releases = new Releases(t, 2);
   const bad = releases.addBad('throws');
   const log = join(tempDir(t), 'log');
@@ -33,6 +33,15 @@ linux('the script of docs/deploy.md ends with 0 when the release serves, else wi
     return { status, stderr, current: readlinkSync(releases.current) };
   };
   t.deepEqual(await deploy(2), { status: 0, stderr: '', current: 'releases/2' });
+  // The link cannot be moved, and so the release that serves must not be upgraded to itself.
+  const next = join(releases.root, 'next');
+  mkdirSync(next);
+  const unmoved = await deploy(1);
+  t.not(unmoved.status, 0);
+  t.regex(unmoved.stderr, /^mv: /);
+  t.is(unmoved.current, 'releases/2');
+  t.is(holdfast.events('upgrade.start').length, 1);
+  rmSync(next, { recursive: true });
   const refused = await deploy(bad);
   t.is(refused.status, 1);
   t.regex(refused.stderr, /"reason":"cannot load .*this release throws at import/);

@@ -127,6 +127,35 @@ test("the server says 'close' when the last connection is gone, whichever listen
   t.is(closed, 1);
 });
 
+test("as many connections as the server's maxConnections are open at a time, on whichever listeners, and it hears of those that are dropped", async (t) => {
+  const server = createServer((_req, res) => res.end('done'));
+  server.maxConnections = 2;
+  let dropped = 0;
+  server.on('drop', () => (dropped += 1));
+  trackConnections(server);
+  const [first, second] = [listener(), listener()];
+  const acceptors = await listenOn(server, [first.fd, second.fd], 100);
+  const held = await Client.connect(t, { port: second.port } as Served);
+  held.send(GET());
+  await held.until('done');
+  t.regex(await ask(t, first.port), /200 OK/);
+  while ((await promisify(server.getConnections.bind(server))()) > 1) await setImmediate();
+  const other = await Client.connect(t, { port: second.port } as Served);
+  other.send(GET());
+  await other.until('done');
+  for (const { port } of [second, first]) {
+    const over = await Client.connect(t, { port } as Served);
+    await over.ended;
+    t.is(over.received, '');
+  }
+  t.is(dropped, 2);
+  held.socket.destroy();
+  other.socket.destroy();
+  while ((await promisify(server.getConnections.bind(server))()) > 0) await setImmediate();
+  t.regex(await ask(t, first.port), /200 OK/);
+  acceptors.stop();
+});
+
 test('a descriptor that cannot listen is a rejection, and none accepts', async (t) => {
   const fd = openSync('/dev/null', 'r');
   t.teardown(() => closeSync(fd));
