@@ -61,6 +61,8 @@ export class AsIncumbent {
         return workers.drain();
       case 'bringBack':
         return workers.bringBack(this.#generation.listeners);
+      case 'renewFailing':
+        return workers.renewFailing();
       case 'launch':
         return this.#upgrade.launch();
       case 'show':

@@ -86,6 +86,11 @@ export class Cohort {
     return this.serves && this.#roster.missing.every((slot) => this.#slots.isEmpty(slot) && this.#vacancies.isPaused(slot));
   }
 
+  /** Somebody does not accept, where the last one did not live. */
+  get fails(): boolean {
+    return this.#roster.missing.some((slot) => this.#vacancies.isPaused(slot));
+  }
+
   get workers(): readonly WorkerProcess[] {
     return this.#roster.all;
   }

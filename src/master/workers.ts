@@ -129,7 +129,9 @@ export class Workers {
     try {
       this.#release = currentRelease(this.#origin);
     } catch (error) {
-      return this.#logFailure(messageOf(error));
+      this.#logFailure(messageOf(error));
+      // Who waits for them has been told to wait for others.
+      return before.resize(this.#wanted);
     }
     this.#log.info(null, `loading ${this.#release.cwd} instead`);
     // By hand some may accept, and do so until the new ones do.
@@ -138,6 +140,11 @@ export class Workers {
     this.start(listeners);
     if (exposed) this.#current?.expose();
     this.persist();
+  }
+
+  /** HUP while they are brought back: as above, if one of them did not live. */
+  renewFailing(): void {
+    if (this.#current?.fails === true) this.renew();
   }
 
   /** Ends in `accepting` as soon as one of them accepts. */

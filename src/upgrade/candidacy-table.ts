@@ -117,10 +117,7 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
       return state.stop === 'none' ? to({ ...state, to: 'outlive' }) : rotate(state.stop);
     },
     // It loads, and cannot serve.
-    loadFailed: (state, { status, reason }) => {
-      if (!ALONE.includes(state.to)) return fail(status, reason);
-      return state.to === 'reign' && state.stop !== 'none' ? leave(0, STOPPED) : step(state, { do: 'retry', reason });
-    },
+    loadFailed: (state, { status, reason }) => (ALONE.includes(state.to) ? step(state, { do: 'retry', reason }) : fail(status, reason)),
     exposed: (state) => exposed[state.to](state.stop),
     // Alone, they may be of a release that never accepts, and this is the way to another one.
     reload: (state) => {
@@ -166,8 +163,9 @@ const cells: Table<State, CandidacyEvent, CandidacyEffect> = {
     stop: (state, { quick }) => to({ ...state, stop: order(quick) }),
     claimed: ({ loaded, stop }, { ours }) => {
       if (!ours) return leave(1, 'the incumbent died and somebody else took its place');
-      if (loaded) return expose('reign', stop);
-      return stop === 'none' ? to({ is: 'alone' }) : leave(0, STOPPED);
+      if (stop === 'none') return loaded ? expose('reign') : to({ is: 'alone' });
+      // As in `exposing`: nothing is to be waited for, and one of them may never accept.
+      return loaded ? step({ is: 'incumbent' }, { do: 'expose' }, { do: 'takeCharge', stop }) : leave(0, STOPPED);
     },
   },
   alone: {

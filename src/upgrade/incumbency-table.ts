@@ -93,6 +93,9 @@ const pass =
   (state: State): Outcome =>
     step(state, { do: 'pass', signal });
 const rememberHup = <S extends { readonly hup: boolean }>(state: S): Step<S, never> => ignore({ ...state, hup: true });
+/** It is followed when the workers are back. Should their release not boot any more, another one is the only way to that. */
+const hastenHup = <S extends { readonly hup: boolean }>(state: S): Step<S, IncumbencyEffect> =>
+  to<S, IncumbencyEffect>({ ...state, hup: true }, { do: 'renewFailing' });
 /** A HUP that came before it is overruled. */
 const drainNow = <S extends { readonly hup: boolean }>(state: S): Step<S, IncumbencyEffect> =>
   to<S, IncumbencyEffect>({ ...state, hup: false }, { do: 'drainWorkers' });
@@ -219,6 +222,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
     },
     recovering: {
       ...upgrading,
+      reload: hastenHup,
       drain: starting,
       stop: (state, { quick }) =>
         step({ is: 'stopping', quick, reverting: state.reason }, { do: 'revert', end: state.end }, { do: 'stop', quick }),
@@ -271,7 +275,7 @@ function table(rules: UpgradeRules): Table<State, IncumbencyEvent, IncumbencyEff
     returning: {
       ...quiet,
       upgrade: starting,
-      reload: rememberHup,
+      reload: hastenHup,
       drain: starting,
       stop: (_state, { quick }) => step({ is: 'stopping', quick, reverting: null }, { do: 'dropSuccessor' }, { do: 'stop', quick }),
       accepting: (state) => resume(state.hup, { do: 'reclaim' }, { do: 'dropSuccessor' }),

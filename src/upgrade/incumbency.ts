@@ -95,6 +95,8 @@ export type IncumbencyEffect =
   | Refusal
   | { readonly do: 'reload' }
   | { readonly do: 'drainWorkers' }
+  /** Workers of the release that is current now, if one of those that are brought back does not boot. */
+  | { readonly do: 'renewFailing' }
   /** Workers of the release that this generation runs, if they were drained or lack a socket; ends in `accepting` either way. */
   | { readonly do: 'bringBack' }
   | { readonly do: 'launch' }

@@ -1,6 +1,6 @@
 // Any process may die at any moment: kill -9 of each party at each step, under load, with no refused connection and no exchange lost but those of a worker that was killed itself.
 import { once } from 'node:events';
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -428,6 +428,59 @@ function busiest(holdfast: Holdfast): Worker {
   if (first === undefined || second === undefined) throw new Error('not two workers');
   return connections(first.pid) >= connections(second.pid) ? first : second;
 }
+
+test('a retiree that returns, and whose release does not boot any more, gives way to another one at HUP', async (t) => {
+  const releases = new Releases(t, 3);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: PATIENT, allowErrors: true, stopMs: 40_000 });
+  const retiree = holdfast.pid();
+  const held = await holdRequest(holdfast);
+  releases.point(2);
+  t.is((await holdfast.upgrade()).event, 'upgrade.done');
+  writeFileSync(join(releases.dir(1), 'server.js'), `throw new Error('its database is gone');`);
+  process.kill(holdfast.pid(), 'SIGKILL');
+  await holdfast.says(/its database is gone.*replaced in/);
+  releases.point(3);
+  await deliver(retiree, 'SIGHUP');
+  await waitFor(() => holdfast.workers(2).length === 0, 60_000, 'the end of those whose master is dead');
+  t.is((await ask(holdfast.target)).headers['x-release'], '3');
+  t.is(await held.answer(), 'held');
+});
+
+test('a HUP that cannot be followed while a ready candidate takes the place of a dead incumbent keeps it from nothing', async (t) => {
+  const releases = new Releases(t, 2);
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args: PATIENT, allowErrors: true, stopMs: 40_000 });
+  const { candidate, incumbent } = await holdReady(t, holdfast, releases);
+  const lock = `${holdfast.pidfile}.lock`;
+  mkdirSync(lock);
+  writeFileSync(join(lock, 'held'), '');
+  process.kill(incumbent, 'SIGKILL');
+  await holdfast.says(/taking its place$/);
+  renameSync(releases.current, `${releases.current}.gone`);
+  await deliver(candidate, 'SIGHUP');
+  await holdfast.says(/^reload failed, everything is as it was/);
+  renameSync(`${releases.current}.gone`, releases.current);
+  rmSync(lock, { recursive: true });
+  t.is((await holdfast.event('master.ready', ({ gen }) => gen === 2)).pid, candidate);
+});
+
+test('by hand: TERM to a candidate of which a worker cannot boot is followed when its incumbent is killed', async (t) => {
+  const mood = join(tempDir(t), 'mood');
+  const options = { app: fixture('moody.mjs'), args: ['-w', '2', '--upgrade', 'manual'], env: { MOOD: mood }, allowErrors: true } as const;
+  const holdfast = await startHoldfast(t, options);
+  const incumbent = holdfast.signal('SIGUSR2');
+  await holdfast.says(/serves beside this one/);
+  const [victim] = holdfast.workers(2);
+  const candidate = Number(readFileSync(`${holdfast.pidfile}.2`, 'utf8'));
+  await freeze(t, incumbent);
+  writeFileSync(mood, 'throw');
+  process.kill(victim?.pid ?? 0, 'SIGKILL');
+  await holdfast.says(/in no mood to load.*replaced in/);
+  process.kill(candidate, 'SIGTERM');
+  await holdfast.says(/serving until the incumbent/);
+  process.kill(incumbent, 'SIGKILL');
+  await holdfast.gone();
+  t.is(holdfast.events('master.exit').at(-1)?.pid, candidate);
+});
 
 const bad = {
   'that throws': (releases: Releases) => releases.addBad('throws'),

@@ -318,6 +318,9 @@ export class Turns {
         return;
       case 'bringBack':
         return workers.bringBack();
+      case 'renewFailing':
+        // Here everybody boots in the end.
+        return;
       case 'launch':
         return this.#launch();
       case 'show':

@@ -321,3 +321,11 @@ test('by hand: and lets a candidate go that was told to stop meanwhile', (t) => 
 test('by hand: a candidate that is not ready in time is rolled back as ever', (t) => {
   t.deepEqual(tellByHand(serving, upgrade, hello, { event: 'deadline' }, { event: 'cleared' }).done, ['launch', 'revert', 'rolledBack']);
 });
+
+test('a HUP while workers are brought back is followed when they accept, and leads to another release if theirs does not boot', (t) => {
+  for (const state of [
+    { is: 'returning', hup: false },
+    { is: 'recovering', reason: 'x', hup: false, end: 'behead' },
+  ] as const)
+    t.deepEqual(tell(state, { event: 'reload' }), { state: { ...state, hup: true }, done: ['renewFailing'] });
+});
