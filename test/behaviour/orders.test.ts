@@ -88,7 +88,8 @@ test('USR2 during a reload that fails is followed all the same', async (t) => {
 
 test('a reload whose workers load and never accept fails at the end of --boot-timeout, and USR2 is followed then', async (t) => {
   const { holdfast, releases } = await start(t, {
-    args: ['--boot-timeout', '5', '--graceful-timeout', '1'],
+    // It holds for each boot here, and they need theirs on a busy machine.
+    args: ['--boot-timeout', '10', '--graceful-timeout', '1'],
     allowErrors: [/reload\.failed/],
   });
   releases.point(
@@ -104,7 +105,7 @@ test('a reload whose workers load and never accept fails at the end of --boot-ti
   await holdfast.event('worker.ready', undefined, { after });
   releases.point(2);
   holdfast.signal('SIGUSR2');
-  t.regex(String((await holdfast.event('reload.failed')).reason), /^worker \d did not accept within 5 s \(--boot-timeout\)$/);
+  t.regex(String((await holdfast.event('reload.failed')).reason), /^worker \d did not accept within 10 s \(--boot-timeout\)$/);
   await holdfast.event('upgrade.done');
 });
 

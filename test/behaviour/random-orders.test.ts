@@ -28,8 +28,10 @@ const LIMITS = [
   '--upgrade-timeout',
   '6',
   '--boot-timeout',
-  '3',
+  '10',
 ];
+/** Of a reload: on a busy machine a worker may need longer than the short `--boot-timeout`. */
+const TRIES = 5;
 const GOOD = 3;
 const NEVER_READY = 'await new Promise(() => setInterval(() => {}, 1_000));';
 /** Milliseconds that who was killed may be heard of. */
@@ -110,9 +112,7 @@ async function playAct(stage: Stage): Promise<boolean> {
   }
   if (expected(stage) === 0) {
     await checkAccepting(stage);
-    const after = holdfast.log.length;
-    operator.send(operator.incumbent, 'SIGHUP', 'incumbent, to bring them back,');
-    await holdfast.event('reload.done', undefined, { after });
+    await bringBack(stage);
     if (!(await calm(stage, 0))) throw new Error('all ended at a HUP');
   }
   const report = await load.stop();
@@ -121,6 +121,17 @@ async function playAct(stage: Stage): Promise<boolean> {
   checkLoss(stage, report, from);
   await checkDescriptors(stage);
   return true;
+}
+
+async function bringBack({ holdfast, operator }: Stage): Promise<void> {
+  for (let tries = 1; tries <= TRIES; tries += 1) {
+    const after = holdfast.log.length;
+    operator.send(operator.incumbent, 'SIGHUP', 'incumbent, to bring them back,');
+    const { event, reason } = await holdfast.event(['reload.done', 'reload.failed'], undefined, { after, timeoutMs: 40_000 });
+    if (event === 'reload.done') return;
+    if (!/--boot-timeout\)$/.test(reason ?? '')) throw new Error(`not brought back: ${reason}`);
+  }
+  throw new Error(`not brought back in ${TRIES} tries`);
 }
 
 /** The workers that the master in charge should have, by what it has said. */

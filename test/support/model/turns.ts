@@ -1,5 +1,8 @@
 // How a master of the small world takes its turns, and what it does: master/master.ts, as-candidate.ts, as-incumbent.ts and whoever those ask, without
-// sockets and processes. The tables are the real ones. What is synchronous there is so here; what takes its time is left to the moves.
+// sockets and processes. The tables are the real ones. What is synchronous there is so here; what takes its time is left to the moves. But:
+// - a candidate that serves and gives up retires its workers at once; there up to a second later, when nobody waits on its own sockets any more;
+// - `regain` and `reclaim` do nothing, and `bringBack` starts workers where they were drained, not where their listeners are outdated;
+// - `renew` cannot fail; a worker that tries again boots in the end; one slot stands for all.
 import type { Candidacy, CandidacyEffect, CandidacyEvent } from '#src/upgrade/candidacy.js';
 import type { Incumbency, IncumbencyEffect, IncumbencyEvent } from '#src/upgrade/incumbency.js';
 import type { Step } from '#src/upgrade/step.js';
