@@ -75,8 +75,8 @@ export type FromCandidate =
   | { readonly type: 'ready'; readonly kept: readonly number[] }
   /** By hand: our workers accept. */
   | { readonly type: 'beside' }
-  /** By hand: this candidate was told to stop, and serves until it is cancelled. */
-  | { readonly type: 'withdraw' }
+  /** By hand: this candidate was told to stop, and serves until it is cancelled. Then its drain may take so many milliseconds; earlier releases do not say. */
+  | { readonly type: 'withdraw'; readonly drainLimit?: number }
   | { readonly type: 'serving' }
   /** To a retiree: you may no longer return. */
   | { readonly type: 'release' }

@@ -100,7 +100,7 @@ export class AsCandidate {
   #withdraw(): void {
     this.#told = true;
     this.#generation.log.info(null, 'told to stop: serving until the incumbent accepts alone');
-    this.#generation.predecessor?.send({ type: 'withdraw' });
+    this.#generation.predecessor?.send({ type: 'withdraw', drainLimit: this.#generation.workers.drainLimit });
   }
 
   /** What takes its time answers with an event. */

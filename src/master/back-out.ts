@@ -62,12 +62,18 @@ export class BackOut {
 
   /** Ends in `cleared`. */
   revert(end: End): void {
-    const { successor, origin } = this.#generation;
+    const { successor } = this.#generation;
     if (end === 'kill') successor?.kill();
     else if (end === 'behead') this.#behead();
     else this.#generation.tellSuccessor({ type: 'cancel', reason: 'the upgrade was backed out' });
-    const patience = end === 'kill' ? 0 : origin.settings.gracefulTimeout * 1000 + DRAIN_PATIENCE;
-    this.#ending ??= { killAt: monotonic() + patience, clearing: false };
+    this.#ending ??= { killAt: monotonic() + (end === 'kill' ? 0 : this.#patience), clearing: false };
+  }
+
+  /** Its workers' drain, before which those who wait are served, and their master's patience with them. Milliseconds. */
+  get #patience(): number {
+    const { successor, origin, workers } = this.#generation;
+    const drainLimit = Math.max(origin.settings.gracefulTimeout * 1000, workers.drainLimit, successor?.drainLimit ?? 0);
+    return QUEUE_LIMIT + drainLimit + DRAIN_PATIENCE;
   }
 
   judge(now: number): void {

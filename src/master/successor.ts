@@ -48,6 +48,8 @@ export class Successor {
   files: readonly BoundFile[] = [];
   /** Positions of the listeners that it goes on with. */
   kept: readonly number[] = [];
+  /** How long its drain may take, in milliseconds, as far as it has said. */
+  drainLimit = 0;
   /** Its workers' lease, which both masters hold. */
   readonly #lease: Lease = createLease();
   readonly #succession = createSuccession();

@@ -72,8 +72,10 @@ export class Upgrade {
         return;
       case 'reopen':
         return this.#turns.reopen();
-      case 'beside':
       case 'withdraw':
+        if (successor !== undefined && typeof message.drainLimit === 'number') successor.drainLimit = message.drainLimit;
+        return this.#turns.post({ event: 'withdraw' });
+      case 'beside':
       case 'serving':
       case 'release':
         return this.#turns.post({ event: message.type });

@@ -38,6 +38,15 @@ async function start(t: ExecutionContext, args: readonly string[] = []): Promise
   return { holdfast, releases };
 }
 
+/** An app that answers late, and says in a file that it was asked. */
+const late = (taken: string) => `
+  import { writeFileSync } from 'node:fs';
+  export default (req, res) => {
+    writeFileSync(${JSON.stringify(taken)}, '');
+    setTimeout(() => res.end('late'), 8_000);
+  };
+`;
+
 /** USR2, until the new generation serves beside the old. */
 async function trial(holdfast: Holdfast): Promise<Pair> {
   const after = holdfast.log.length;
@@ -352,4 +361,21 @@ test('--upgrade manual is refused where systemd supervises', async (t) => {
   const holdfast = await startHoldfast(t, { args, env, untilReady: false, allowErrors: [/systemd supervises/] });
   t.is((await holdfast.exit).status, 2);
   t.regex(holdfast.stderr, /^holdfast: cannot use --upgrade manual: systemd supervises .*\n$/);
+});
+
+test('whoever a candidate serves that is backed out has as long as its drain may take, which the keep-alive timeout may make longer', async (t) => {
+  const releases = new Releases(t, 1);
+  const taken = join(releases.root, 'taken');
+  releases.add(late(taken));
+  const args = ['-w', '1', '--upgrade', 'manual', '--graceful-timeout', '1', '--keep-alive', '12'];
+  const holdfast = await startHoldfast(t, { app: releases.app, cwd: releases.current, args, allowErrors: expected, stopMs: 40_000 });
+  releases.point(2);
+  const { old, next } = await trial(holdfast);
+  process.kill(old, 'SIGWINCH');
+  await waitFor(() => holdfast.workers(1).length === 0, 20_000, 'the new generation to serve alone');
+  const asked = ask(holdfast.target);
+  await waitFor(() => existsSync(taken), 20_000, 'it to be asked');
+  process.kill(next, 'SIGTERM');
+  t.is((await asked).body, 'late');
+  await holdfast.event('upgrade.rollback');
 });
